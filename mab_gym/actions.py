@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_letters, digits
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 __all__ = [
@@ -31,12 +31,14 @@ __all__ = [
     "Post",
     "Put",
     "RefusedTargetError",
+    "Sent",
     "no_action_from",
     "parse_action",
     "read_answer",
     "render",
     "request",
     "resolve",
+    "sent",
     "verbs_in",
 ]
 
@@ -108,6 +110,9 @@ _WITH_BODY: Mapping[str, type[Post | Put | Patch]] = {"POST": Post, "PUT": Put, 
 WITH_BODY = tuple(_WITH_BODY)
 """The verbs whose address is followed by JSON."""
 _ALONE: Mapping[str, type[Get | Delete]] = {"GET": Get, "DELETE": Delete}
+_NO_HEADERS: Mapping[str, str] = {}
+_FHIR_JSON: Mapping[str, str] = {"content-type": "application/fhir+json"}
+_JSON_PATCH: Mapping[str, str] = {"content-type": "application/json-patch+json"}
 _OFFERED = re.compile(r"^(PUT|PATCH|DELETE) https?://", re.MULTILINE)
 
 
@@ -201,6 +206,31 @@ def request(verb: str, url: str, body: str = "") -> Action:
         body: The JSON; left out for a GET and a DELETE.
     """
     return _WITH_BODY[verb](url, body) if verb in _WITH_BODY else _ALONE[verb](url)
+
+
+class Sent(NamedTuple):
+    """The parts of a request that an action sends.
+
+    Attributes:
+        verb: One of `ALL_VERBS`.
+        url: The address as the agent wrote it.
+        body: The JSON; empty for a GET and a DELETE.
+        headers: Its ``content-type``: that of a JSON Patch for a PATCH with a list, else FHIR's; none without a body.
+    """
+
+    verb: str
+    url: str
+    body: str
+    headers: Mapping[str, str]
+
+
+def sent(action: Get | Post | Put | Patch | Delete) -> Sent:
+    """Returns the request that an action sends."""
+    verb = type(action).__name__.upper()
+    if isinstance(action, Get | Delete):
+        return Sent(verb, action.url, "", _NO_HEADERS)
+    patches = isinstance(action, Patch) and action.body.lstrip()[:1] == "["
+    return Sent(verb, action.url, action.body, _JSON_PATCH if patches else _FHIR_JSON)
 
 
 def verbs_in(opening: str) -> tuple[str, ...]:

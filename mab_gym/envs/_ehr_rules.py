@@ -9,17 +9,14 @@ from typing import Any
 from mab_gym.actions import (
     MAX_BODY_CHARS,
     VERBS,
-    Delete,
     Finish,
-    Get,
     Invalid,
     NoAction,
-    Patch,
-    Post,
-    Put,
     RefusedTargetError,
+    Sent,
     parse_action,
     resolve,
+    sent,
 )
 from mab_gym.backends import Backend, RecordSession
 from mab_gym.envs._environment_file import USUAL_MINUTES
@@ -38,9 +35,6 @@ from mab_gym.tasking.stay import Stay, StayRecord
 from mab_gym.tasking.verdict import REWARDS, Code, Reason, Verdict, verdict_from
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_NO_HEADERS: Mapping[str, str] = {}
-_FHIR: Mapping[str, str] = {"content-type": "application/fhir+json"}
-_JSON_PATCH: Mapping[str, str] = {"content-type": "application/json-patch+json"}
 
 
 class EhrRules:
@@ -132,30 +126,21 @@ class EhrRules:
                 return End(Code.INVALID_ACTION, f"The message was no action: {text.why}.")
             return Exchange(self._wording.refused.format(reason=text.why))
         match parse_action(text, self._verbs):
-            case Get(url):
-                return self._exchange("GET", url)
-            case Post(url, body):
-                return self._exchange("POST", url, body, _FHIR)
-            case Put(url, body):
-                return self._exchange("PUT", url, body, _FHIR)
-            case Patch(url, body):
-                return self._exchange("PATCH", url, body, _JSON_PATCH if body.lstrip()[:1] == "[" else _FHIR)
-            case Delete(url):
-                return self._exchange("DELETE", url)
             case Finish(answer):
                 return End(None, answer)
             case Invalid(reason):
                 return End(Code.INVALID_ACTION, f"The message was no action: {reason}.")
-        raise AssertionError("parse_action knows no other action")
+            case request:
+                return self._exchange(sent(request))
 
-    def _exchange(self, verb: str, url: str, body: str = "", headers: Mapping[str, str] = _NO_HEADERS) -> Exchange:
+    def _exchange(self, asked: Sent) -> Exchange:
         try:
-            target = resolve(url, self._backend.base_url)
-            _check_body(body)
+            target = resolve(asked.url, self._backend.base_url)
+            _check_body(asked.body)
         except RefusedTargetError as refusal:
             return Exchange(self._wording.refused.format(reason=refusal))
-        response = self._session.handle(Request(verb, target, headers, body))
-        reply = self._wording.reply(verb, response)
+        response = self._session.handle(Request(asked.verb, target, asked.headers, asked.body))
+        reply = self._wording.reply(asked.verb, response)
         if self._stay is not None:
             reply = f"{self._stay.news}\n{reply}"
         return Exchange(reply, response, response.body)

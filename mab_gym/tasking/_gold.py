@@ -9,20 +9,15 @@ from typing import Any, Final
 
 from mab_gym.actions import (
     VERBS,
-    Delete,
     Finish,
-    Get,
-    Patch,
-    Post,
-    Put,
+    Invalid,
     parse_action,
     read_answer,
-    render,
     resolve,
+    sent,
 )
 from mab_gym.backends import RecordSession
 from mab_gym.errors import ContentError
-from mab_gym.fhir.http._exchange import FHIR_JSON
 from mab_gym.fhir.http._server import Request
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Reply, Solution
@@ -87,25 +82,17 @@ def play_gold(
     def act(action: str) -> Reply | None:
         nonlocal requests, last
         match parse_action(action, verbs):
-            case Get(url):
-                request = Request("GET", resolve(change(url), desk.base_url))
-            case Post(url, body):
-                request = Request("POST", resolve(url, desk.base_url), {"content-type": FHIR_JSON}, body)
-                if not request.target.startswith("$"):
-                    writes.append(json.loads(body))
-            case Put(url, body):
-                request = Request("PUT", resolve(url, desk.base_url), {"content-type": FHIR_JSON}, body)
-            case Patch(url, body):
-                kind = "application/json-patch+json" if body.lstrip()[:1] == "[" else FHIR_JSON
-                request = Request("PATCH", resolve(url, desk.base_url), {"content-type": kind}, body)
-            case Delete(url):
-                request = Request("DELETE", resolve(url, desk.base_url))
             case Finish(answer):
                 last = answer
                 return None
-            case other:
-                raise ContentError(f"the gold solution of {case.id}: {render(other)}")
-        response = session.handle(request)
+            case Invalid(reason):
+                raise ContentError(f"the gold solution of {case.id}: {reason}")
+            case request:
+                asked = sent(request)
+        target = resolve(change(asked.url) if asked.verb == "GET" else asked.url, desk.base_url)
+        if asked.verb == "POST" and not target.startswith("$"):
+            writes.append(json.loads(asked.body))
+        response = session.handle(Request(asked.verb, target, asked.headers, asked.body))
         requests += 1
         return Reply(response.status, response.body)
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mab_gym.actions import ALL_VERBS, Delete, Finish, Get, Patch, Post, Put, parse_action
+from mab_gym.actions import ALL_VERBS, Delete, Finish, Get, Patch, Post, Put, parse_action, sent
 from mab_gym.integrations.harbor._server import PORT
 from mab_gym.tasking._protocols import HINTS_AND_TASK
 
@@ -59,7 +59,6 @@ curl -sS -X DELETE {base_url}/RESOURCE/ID
 """,
 }
 """The forms of verbs that not every environment allows."""
-_FHIR, _JSON_PATCH = "application/fhir+json", "application/json-patch+json"
 
 _TASK = """\
 schema_version = "1.4"
@@ -208,9 +207,8 @@ def _command(action: str) -> str:
         case Delete(url):
             return f"curl -sS --globoff -X DELETE {shlex.quote(url)}\n"
         case Post(url, body) | Put(url, body) | Patch(url, body):
-            verb = type(found).__name__.upper()
-            form = _JSON_PATCH if isinstance(found, Patch) and body.lstrip()[:1] == "[" else _FHIR
-            kind = f"-H 'Content-Type: {form}'"
+            verb, *_, headers = sent(found)
+            kind = f"-H 'Content-Type: {headers['content-type']}'"
             return f"curl -sS --globoff -X {verb} {kind} --data-raw {shlex.quote(body)} {shlex.quote(url)}\n"
         case Finish(answer):
             return f"curl -sS -X POST --data-raw {shlex.quote(answer)} {SERVER}/finish\n"
