@@ -10,13 +10,22 @@ from statistics import fmean
 from typing import Any
 
 from mab_gym.dynamics.inpatients import CREATININE, WEIGHT
+from mab_gym.dynamics.orders import (
+    is_inpatient_order,
+    lab_order,
+    message,
+    moment_of,
+    newest_valid,
+    status_change,
+    time_after,
+)
 from mab_gym.dynamics.physiology._creatinine import estimated_gfr
 from mab_gym.menu import Question
 from mab_gym.tasking.solving import Desk
 
 from . import solution
 from .cases import A1C
-from .protocol import MORNINGS
+from .protocol import MORNINGS, STOPPED
 
 PER_KG = (0.2, 0.3, 0.4, 0.5, 0.7)
 """First daily doses to choose from, units/kg."""
@@ -38,18 +47,18 @@ def guide(opening: str) -> Any:
     mrn, glucose = _found(r"MRN (\w+) has", opening), float(_found(r"take (\d+) mg/dL", opening))
     desk = Desk(base_url, begun)
     reply = yield desk.get("Encounter", patient=mrn, status="in-progress")
-    attending = {"reference": _resources(reply)[0]["participant"][0]["individual"]["reference"]}
+    attending = _resources(reply)[0]["participant"][0]["individual"]["reference"]
     reply = yield desk.get("Patient", _id=mrn)
     patient = _resources(reply)[0]
     reply = yield desk.get("Observation", patient=mrn, code=WEIGHT, _sort="-date", _count="5")
-    weight = solution._valid(_resources(reply))["valueQuantity"]["value"]
+    weight = newest_valid(_resources(reply))["valueQuantity"]["value"]
     reply = yield desk.get("Observation", patient=mrn, code=CREATININE, _sort="-date", _count="5")
-    creatinine = solution._valid(_resources(reply))["valueQuantity"]["value"]
+    creatinine = newest_valid(_resources(reply))["valueQuantity"]["value"]
     reply = yield desk.get("Observation", patient=mrn, code=A1C, _sort="-date", _count="1")
     found = _resources(reply)
-    days = (begun - solution._moment(found[0])) / timedelta(days=1) if found else 400.0
+    days = (begun - moment_of(found[0])) / timedelta(days=1) if found else 400.0
     reply = yield desk.get("MedicationRequest", patient=mrn, status="active", _count="200")
-    others = [each["id"] for each in _resources(reply) if solution._ends(each)]
+    others = [each["id"] for each in _resources(reply) if is_inpatient_order(each, STOPPED)]
     age = solution._age(patient, begun)
     filtration = estimated_gfr(creatinine, patient["gender"], age)
     shared = (age / 100, filtration / 120, weight / 150, glucose / 400, age >= 70, filtration < 60, filtration < 30)
@@ -62,9 +71,9 @@ def guide(opening: str) -> Any:
     basal, meal = round(weight * per_kg / 2), round(weight * per_kg / 6)
     if (yield ask("drugs", ("leave", "stop"), float(bool(others)))):
         for number in others:
-            yield desk.patch(f"MedicationRequest/{number}", solution._status("stopped"))
+            yield desk.patch(f"MedicationRequest/{number}", status_change("stopped"))
     if (yield ask("a1c", ("leave", "order"), min(days, 365) / 365, float(days > 92))):
-        yield desk.post(solution._test(mrn, A1C))
+        yield desk.post(lab_order(mrn, A1C))
     reply = yield desk.post(solution._glargine(mrn, basal))
     basal_order = _resources(reply)[0]["id"]
     reply = yield desk.post(solution._lispro(mrn, meal))
@@ -73,7 +82,7 @@ def guide(opening: str) -> Any:
     goals, told = [*(each + solution._AFTER for each in MORNINGS), solution._END], 0
     while goals:
         reply = yield solution._wait(desk, begun + goals[0] * _MINUTE, told < 2)
-        now = round((solution._told_time(_resources(reply)[0]) - begun) / _MINUTE)
+        now = round((time_after(_resources(reply)[0]) - begun) / _MINUTE)
         if now < goals[0]:
             told += 1
             reply = yield desk.get("Communication", subject=f"Patient/{mrn}", _sort="-sent", _count="1")
@@ -82,18 +91,18 @@ def guide(opening: str) -> Any:
             chosen = yield ask("told", ("nothing", "hold meals", "raise meals"), *map(float, signs))
             if chosen == 1 and not held:
                 held = True
-                yield desk.patch(f"MedicationRequest/{meal_order}", solution._status("on-hold"))
+                yield desk.patch(f"MedicationRequest/{meal_order}", status_change("on-hold"))
             if chosen == 2 and not held:
                 meal = round(meal * 1.2 + 0.3)
                 yield desk.put(solution._numbered(solution._lispro(mrn, meal), meal_order))
             continue
         goal = goals.pop(0)
         reply = yield desk.get("Observation", patient=mrn, code=solution._METER, _sort="-date", _count="20")
-        values = [each for each in _resources(reply) if solution._moment(each) >= begun - 30 * _MINUTE]
+        values = [each for each in _resources(reply) if moment_of(each) >= begun - 30 * _MINUTE]
         if not goals:
             break
         since = begun + (goal - solution._AFTER - 1440) * _MINUTE
-        day = [each["valueQuantity"]["value"] for each in values if solution._moment(each) >= since]
+        day = [each["valueQuantity"]["value"] for each in values if moment_of(each) >= since]
         seen = (
             min(day) / 300,
             fmean(day) / 300,
@@ -111,7 +120,7 @@ def guide(opening: str) -> Any:
             meal = solution._scaled(meal, factors[1])
             yield desk.put(solution._numbered(solution._lispro(mrn, meal), meal_order))
     numbers = [each["valueQuantity"]["value"] for each in values]
-    yield desk.post(solution._message(mrn, attending, values[0], f"Glucose {numbers[0]:g} mg/dL."))
+    yield desk.post(message(mrn, attending, values[0], f"Glucose {numbers[0]:g} mg/dL."))
     yield desk.finish([min(numbers), numbers[0], basal, 0 if held else meal])
 
 

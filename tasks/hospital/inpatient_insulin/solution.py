@@ -7,6 +7,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mab_gym.dynamics.inpatients import CREATININE, WEIGHT, handbook_page
+from mab_gym.dynamics.orders import (
+    drug_order,
+    is_inpatient_order,
+    lab_order,
+    message,
+    moment_of,
+    newest_valid,
+    quantity,
+    status_change,
+    time_after,
+)
 from mab_gym.dynamics.physiology._creatinine import estimated_gfr
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Solution
@@ -14,7 +25,6 @@ from mab_gym.tasking.solving import Desk, Solution
 from .cases import A1C, column, units_per_kg
 from .protocol import BANDS, MORNINGS, SCALE, STOPPED, every_morning
 
-_LOINC = "http://loinc.org"
 _METER = "41653-7"
 _MINUTE = timedelta(minutes=1)
 _END = 62 * 60
@@ -27,17 +37,17 @@ def solve(case: Case, desk: Desk) -> Solution:
     mrn, begun = case["mrn"], desk.now
     yield desk.get("DocumentReference", **handbook_page("MED-120"))
     reply = yield desk.get("Encounter", patient=mrn, status="in-progress")
-    attending = {"reference": reply.resources[0]["participant"][0]["individual"]["reference"]}
+    attending = reply.resources[0]["participant"][0]["individual"]["reference"]
     reply = yield desk.get("Patient", _id=mrn)
     patient = reply.resources[0]
     reply = yield desk.get("Observation", patient=mrn, code=WEIGHT, _sort="-date", _count="3")
-    weight = desk.decide("the newest valid weight", _valid(reply.resources))["valueQuantity"]["value"]
+    weight = desk.decide("the newest valid weight", newest_valid(reply.resources))["valueQuantity"]["value"]
     reply = yield desk.get("Observation", patient=mrn, code=CREATININE, _sort="-date", _count="5")
-    creatinine = _valid(reply.resources)["valueQuantity"]["value"]
+    creatinine = newest_valid(reply.resources)["valueQuantity"]["value"]
     reply = yield desk.get("Observation", patient=mrn, code=A1C, _sort="-date", _count="1")
-    recent = any(_moment(each) > begun - timedelta(days=90) for each in reply.resources)
+    recent = any(moment_of(each) > begun - timedelta(days=90) for each in reply.resources)
     reply = yield desk.get("MedicationRequest", patient=mrn, status="active", _count="200")
-    ended = desk.rule("oral_drugs", [each["id"] for each in reply.resources if _ends(each)], list)
+    ended = desk.rule("oral_drugs", [each["id"] for each in reply.resources if is_inpatient_order(each, STOPPED)], list)
     age = _age(patient, begun)
     filtration = estimated_gfr(creatinine, patient["gender"], age)
     per_kg = units_per_kg(case["glucose"], age, filtration)
@@ -45,9 +55,9 @@ def solve(case: Case, desk: Desk) -> Solution:
     basal = round(weight * per_kg / 2)
     meal = round(weight * per_kg / 6)
     for number in ended:
-        yield desk.patch(f"MedicationRequest/{number}", _status("stopped"))
+        yield desk.patch(f"MedicationRequest/{number}", status_change("stopped"))
     if not recent:
-        yield desk.post(_test(mrn, A1C))
+        yield desk.post(lab_order(mrn, A1C))
     reply = yield desk.post(_glargine(mrn, basal))
     basal_order = reply.resources[0]["id"]
     reply = yield desk.post(_lispro(mrn, meal))
@@ -56,13 +66,13 @@ def solve(case: Case, desk: Desk) -> Solution:
     goals, waking = [*(each + _AFTER for each in MORNINGS), _END], True
     while goals:
         reply = yield _wait(desk, begun + goals[0] * _MINUTE, waking)
-        now = round((_told_time(reply.resources[0]) - begun) / _MINUTE)
+        now = round((time_after(reply.resources[0]) - begun) / _MINUTE)
         if now < goals[0]:
             reply = yield desk.get("Communication", subject=f"Patient/{mrn}", _sort="-sent", _count="3")
             told = " ".join(str(each["payload"]) for each in reply.resources)
             if not held and "of the meal alone" in told and desk.rule("appetite", True, lambda: False):
                 held, waking = True, False
-                yield desk.patch(f"MedicationRequest/{meal_order}", _status("on-hold"))
+                yield desk.patch(f"MedicationRequest/{meal_order}", status_change("on-hold"))
             if not raised and "rednisone" in told and desk.rule("steroids", True, lambda: False):
                 raised, waking = True, False
                 meal = round(meal * 1.2 + 0.3)
@@ -70,13 +80,13 @@ def solve(case: Case, desk: Desk) -> Solution:
             continue
         goal = goals.pop(0)
         reply = yield desk.get("Observation", patient=mrn, code=_METER, _sort="-date", _count="20")
-        values = [each for each in reply.resources if _moment(each) >= begun - _MINUTE * 30]
+        values = [each for each in reply.resources if moment_of(each) >= begun - _MINUTE * 30]
         if not goals:
             break
         day = [
             each["valueQuantity"]["value"]
             for each in values
-            if _moment(each) >= begun + (goal - _AFTER - 1440) * _MINUTE
+            if moment_of(each) >= begun + (goal - _AFTER - 1440) * _MINUTE
         ]
         factors = desk.decide("the morning's rule", every_morning(day, day[0]), {"mornings": lambda: (1.0, 1.0)})
         if factors[0] != 1.0:
@@ -88,12 +98,8 @@ def solve(case: Case, desk: Desk) -> Solution:
             yield desk.put(_numbered(_lispro(mrn, meal), meal_order))
     found = [each["valueQuantity"]["value"] for each in values]
     text = f"Glucose {found[0]:g} mg/dL; glargine {basal} units, lispro {0 if held else meal} units with meals."
-    yield desk.post(_message(mrn, attending, values[0], text))
+    yield desk.post(message(mrn, attending, values[0], text))
     yield desk.finish([min(found), found[0], basal, 0 if held else meal])
-
-
-def _status(status: str) -> list[dict[str, Any]]:
-    return [{"op": "replace", "path": "/status", "value": status}]
 
 
 def _scaled(units: int, factor: float) -> int:
@@ -102,27 +108,9 @@ def _scaled(units: int, factor: float) -> int:
     return new if new != units else units + (1 if factor > 1 else -1)
 
 
-def _valid(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Returns the newest result that was not taken back."""
-    return next(each for each in results if each["status"] != "entered-in-error" and "valueQuantity" in each)
-
-
-def _ends(order: Mapping[str, Any]) -> bool:
-    named = str(order["medicationCodeableConcept"]).lower()
-    return "'inpatient'" in str(order.get("category")) and any(word in named for word in STOPPED)
-
-
 def _age(patient: Mapping[str, Any], now: datetime) -> int:
     year, month, day = (int(part) for part in patient["birthDate"].split("-"))
     return now.year - year - ((now.month, now.day) < (month, day))
-
-
-def _moment(result: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(result["effectiveDateTime"])
-
-
-def _told_time(waited: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(next(each["valueInstant"] for each in waited["parameter"] if each["name"] == "now"))
 
 
 def _wait(desk: Desk, until: datetime, waking: bool) -> str:
@@ -130,29 +118,13 @@ def _wait(desk: Desk, until: datetime, waking: bool) -> str:
     return desk.operation("$wait", {"resourceType": "Parameters", "parameter": asked})
 
 
-def _shared(mrn: str) -> dict[str, Any]:
-    return {"status": "active", "intent": "order", "subject": {"reference": f"Patient/{mrn}"}}
-
-
-def _test(mrn: str, code: str) -> dict[str, Any]:
-    return {"resourceType": "ServiceRequest", **_shared(mrn), "code": {"coding": [{"system": _LOINC, "code": code}]}}
-
-
 def _insulin(mrn: str, name: str, rxnorm: str, units: float, repeat: dict[str, Any]) -> dict[str, Any]:
-    coding = {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": rxnorm}
-    quantity = {"value": units, "unit": "units", "system": "http://unitsofmeasure.org", "code": "[iU]"}
-    return {
-        "resourceType": "MedicationRequest",
-        **_shared(mrn),
-        "medicationCodeableConcept": {"coding": [coding], "text": name},
-        "dosageInstruction": [
-            {
-                "timing": {"repeat": repeat},
-                "route": {"text": "subcutaneous"},
-                "doseAndRate": [{"doseQuantity": quantity}],
-            }
-        ],
+    dosage = {
+        "timing": {"repeat": repeat},
+        "route": {"text": "subcutaneous"},
+        "doseAndRate": [{"doseQuantity": quantity(units, "[iU]", "units")}],
     }
+    return drug_order(mrn, name, rxnorm, dosage)
 
 
 def _glargine(mrn: str, units: float) -> dict[str, Any]:
@@ -173,14 +145,3 @@ def _correction(mrn: str, scale: str) -> dict[str, Any]:
 
 def _numbered(resource: dict[str, Any], number: str) -> dict[str, Any]:
     return {**resource, "id": number}
-
-
-def _message(mrn: str, to: Mapping[str, Any], about: Mapping[str, Any], text: str) -> dict[str, Any]:
-    return {
-        "resourceType": "Communication",
-        "status": "completed",
-        "subject": {"reference": f"Patient/{mrn}"},
-        "recipient": [dict(to)],
-        "about": [{"reference": f"Observation/{about['id']}"}],
-        "payload": [{"contentString": text}],
-    }

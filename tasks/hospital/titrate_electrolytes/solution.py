@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mab_gym.dynamics.inpatients import handbook_page
+from mab_gym.dynamics.orders import drug_order, lab_order, loinc_of, message, quantity, time_after
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Solution
 
-_LOINC = "http://loinc.org"
 _CODES = {"potassium": "2823-3", "magnesium": "19123-9", "creatinine": "2160-0"}
 _HOURS = timedelta(hours=1)
 _LAST = 43
@@ -28,21 +28,21 @@ def solve(case: Case, desk: Desk) -> Solution:
     reply = yield desk.get("Observation", patient=mrn, code=_CODES["creatinine"], _sort="-date", _count="5")
     valid = [each for each in reply.resources if each["status"] != "entered-in-error" and "valueQuantity" in each]
     before = valid[0]["valueQuantity"]["value"] if valid else None
-    yield desk.post(_test(mrn, "51990-0"))
-    yield desk.post(_test(mrn, _CODES["magnesium"]))
+    yield desk.post(lab_order(mrn, "51990-0", priority="stat"))
+    yield desk.post(lab_order(mrn, _CODES["magnesium"], priority="stat"))
     reply = yield desk.wait(70)
-    begun, now = desk.now, _time(reply.resources[0])
+    begun, now = desk.now, time_after(reply.resources[0])
     last_magnesium = -99.0
     lowest = before
     while True:
         reply = yield desk.get("Observation", patient=mrn, code=",".join(_CODES.values()), _sort="-date", _count="8")
-        newest = _newest(reply.resources, begun)
+        newest = _newest(reply.resources)
         potassium, creatinine = newest["potassium"], newest["creatinine"]["valueQuantity"]["value"]
         spoilt = desk.decide("a haemolysed specimen", "note" in potassium, {"haemolysed": lambda: False})
         if spoilt:
-            yield desk.post(_test(mrn, "51990-0"))
+            yield desk.post(lab_order(mrn, "51990-0", priority="stat"))
             reply = yield desk.wait(70)
-            now = _time(reply.resources[0])
+            now = time_after(reply.resources[0])
             continue
         level, hour = potassium["valueQuantity"]["value"], (now - begun) / _HOURS
         lowest = creatinine if lowest is None else min(lowest, creatinine)
@@ -59,11 +59,11 @@ def solve(case: Case, desk: Desk) -> Solution:
         if hour >= _LAST - 2:
             break
         at = min(now + hours * _HOURS, begun + _LAST * _HOURS)
-        yield desk.post(_test(mrn, "51990-0", at))
+        yield desk.post(lab_order(mrn, "51990-0", at, priority="stat"))
         if (at - begun) / _HOURS - last_magnesium >= 7 or last_magnesium < 0:
-            yield desk.post(_test(mrn, _CODES["magnesium"], at))
+            yield desk.post(lab_order(mrn, _CODES["magnesium"], at, priority="stat"))
         reply = yield desk.wait(round((at - now) / timedelta(minutes=1)) + 52)
-        now = _time(reply.resources[0])
+        now = time_after(reply.resources[0])
     yield desk.post(_handover(mrn, attending, potassium, creatinine))
     found = yield desk.get(
         "MedicationAdministration", patient=mrn, status="completed", _count="100", _sort="-_lastUpdated"
@@ -89,67 +89,33 @@ def _magnesium_due(result: Mapping[str, Any], bad: bool) -> float:
     return grams / 2 if bad else grams
 
 
-def _newest(resources: Sequence[Mapping[str, Any]], begun: datetime) -> dict[str, Any]:
+def _newest(resources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Returns the newest result of each kind."""
     names = {code: name for name, code in _CODES.items()}
     found: dict[str, Any] = {}
     for each in resources:
-        code = next(coding["code"] for coding in each["code"]["coding"] if coding.get("system") == _LOINC)
-        found.setdefault(names[code], each)
+        found.setdefault(names[loinc_of(each)], each)
     return found
-
-
-def _time(waited: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(next(each["valueInstant"] for each in waited["parameter"] if each["name"] == "now"))
-
-
-def _shared(mrn: str) -> dict[str, Any]:
-    return {"status": "active", "intent": "order", "subject": {"reference": f"Patient/{mrn}"}}
-
-
-def _test(mrn: str, code: str, at: datetime | None = None) -> dict[str, Any]:
-    later = {} if at is None else {"occurrenceDateTime": at.isoformat()}
-    coded = {"coding": [{"system": _LOINC, "code": code}]}
-    return {"resourceType": "ServiceRequest", **_shared(mrn), "priority": "stat", "code": coded, **later}
-
-
-def _drug(mrn: str, name: str, rxnorm: str, dosage: dict[str, Any]) -> dict[str, Any]:
-    coding = {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": rxnorm}
-    drug = {"coding": [coding], "text": name}
-    return {
-        "resourceType": "MedicationRequest",
-        **_shared(mrn),
-        "medicationCodeableConcept": drug,
-        "dosageInstruction": [dosage],
-    }
 
 
 def _potassium(mrn: str, milliequivalents: float, doses: int) -> dict[str, Any]:
     repeat = {"frequency": 1, "period": 4, "periodUnit": "h", "count": doses}
-    amount = {"value": milliequivalents, "unit": "mEq", "system": "http://unitsofmeasure.org", "code": "meq"}
+    amount = quantity(milliequivalents, "meq", "mEq")
     dosage = {"timing": {"repeat": repeat}, "route": {"text": "oral"}, "doseAndRate": [{"doseQuantity": amount}]}
-    return _drug(mrn, "potassium chloride", "8591", dosage)
+    return drug_order(mrn, "potassium chloride", "8591", dosage)
 
 
 def _magnesium(mrn: str, grams: float) -> dict[str, Any]:
     repeat = {"count": 1, "duration": grams, "durationUnit": "h"}
-    amount = {"value": grams, "unit": "g", "system": "http://unitsofmeasure.org", "code": "g"}
+    amount = quantity(grams, "g")
     dosage = {"timing": {"repeat": repeat}, "route": {"text": "IV"}, "doseAndRate": [{"doseQuantity": amount}]}
-    return _drug(mrn, "magnesium sulfate", "6585", dosage)
+    return drug_order(mrn, "magnesium sulfate", "6585", dosage)
 
 
 def _handover(mrn: str, attending: Mapping[str, Any], result: Mapping[str, Any], creatinine: float) -> dict[str, Any]:
     level = result["valueQuantity"]["value"]
-    return {
-        "resourceType": "Communication",
-        "status": "completed",
-        "subject": {"reference": f"Patient/{mrn}"},
-        "recipient": [{"reference": attending["reference"]}],
-        "about": [{"reference": f"Observation/{result['id']}"}],
-        "payload": [
-            {"contentString": f"Potassium {level:g} mmol/L, creatinine {creatinine:g} mg/dL; replaced by MED-101."}
-        ],
-    }
+    text = f"Potassium {level:g} mmol/L, creatinine {creatinine:g} mg/dL; replaced by MED-101."
+    return message(mrn, attending["reference"], result, text)
 
 
 def _mmol(given: Mapping[str, Any], begun: datetime) -> float:
