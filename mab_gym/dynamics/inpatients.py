@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from mab_gym.dynamics._body import Body
+from mab_gym.dynamics.course import Course, standing_orders
 from mab_gym.dynamics.physiology._creatinine import estimated_gfr
+from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
 __all__ = [
@@ -16,6 +19,7 @@ __all__ = [
     "WEIGHT",
     "Inpatient",
     "active_drugs",
+    "course_of",
     "egfr",
     "handbook_page",
     "inpatient",
@@ -62,6 +66,30 @@ class Inpatient:
             "nurse": self.nurse,
             "weight_kg": self.weight_kg,
         }
+
+
+def course_of(case: Case, chart: Chart, body: Body, horizon: int, **settings: Any) -> Course:
+    """Returns the course of a case that keeps the person as `Inpatient.params` has it.
+
+    Args:
+        case: The case.
+        chart: Its snapshot; the orders that stand in it go on.
+        body: The patient's body at the beginning.
+        horizon: Minutes of the stay.
+        settings: Further fields of `Course`.
+    """
+    return Course(
+        patient=case["mrn"],
+        encounter=case["encounter"],
+        attending=case["attending"],
+        nurse=case["nurse"],
+        weight_kg=case["weight_kg"],
+        chart=chart,
+        body=body,
+        horizon=horizon,
+        standing=standing_orders(chart, case["mrn"]),
+        **settings,
+    )
 
 
 def inpatient(chart: Chart, mrn: str) -> Inpatient | None:

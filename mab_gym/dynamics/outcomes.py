@@ -11,9 +11,9 @@ from mab_gym.tasking.case import Case
 from mab_gym.tasking.judging import Judge, Result
 from mab_gym.tasking.meaning.units import number
 from mab_gym.tasking.stay import Given, Issued, StayRecord
-from mab_gym.tasking.verdict import Code
+from mab_gym.tasking.verdict import Code, Verdict
 
-__all__ = ["StayJudge", "most_within", "peak_rate", "within"]
+__all__ = ["StayJudge", "most_within", "peak_rate", "within", "without_stay"]
 
 _ABOUT = ("subject", "patient", "for")
 
@@ -21,6 +21,13 @@ _ABOUT = ("subject", "patient", "for")
 def within(value: float, wanted: float, share: float) -> bool:
     """Tells if a value differs from what is wanted by no more than a share of it."""
     return abs(value - wanted) <= share * abs(wanted) + 1e-9
+
+
+def without_stay(result: Result) -> Verdict:
+    """Returns the verdict where there was no stay to judge."""
+    judge = Judge(result)
+    judge.problem(Code.UNJUDGED, "There was no stay.")
+    return judge.verdict()
 
 
 class StayJudge(Judge):

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from mab_gym.dynamics._body import CONTINUOUS
-from mab_gym.dynamics.outcomes import StayJudge, within
+from mab_gym.dynamics.course import CONTINUOUS
+from mab_gym.dynamics.outcomes import StayJudge, within, without_stay
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Judge, Result
+from mab_gym.tasking.judging import Result
 from mab_gym.tasking.stay import Given, Issued
-from mab_gym.tasking.verdict import Code, Verdict
+from mab_gym.tasking.verdict import Verdict
 
 from .cases import OTHERS
 from .protocol import BOLUS, HIGH, LOW, bolus, must_end, start, step
@@ -28,9 +28,7 @@ _ACT = 125
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges the stay, the writes and the answer."""
     if result.course is None:
-        judge = Judge(result)
-        judge.problem(Code.UNJUDGED, "There was no stay.")
-        return judge.verdict()
+        return without_stay(result)
     stay = StayJudge(case, result, result.course)
     stay.safety()
     weight = float(case["weight_kg"])

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from mab_gym.dynamics.bodies._glucose_body import LONG
-from mab_gym.dynamics.outcomes import StayJudge, within
+from mab_gym.dynamics.outcomes import StayJudge, within, without_stay
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Judge, Result
+from mab_gym.tasking.judging import Result
 from mab_gym.tasking.stay import Given
-from mab_gym.tasking.verdict import Code, Verdict
+from mab_gym.tasking.verdict import Verdict
 
 from .cases import A1C, units_per_kg
 from .protocol import MORNINGS, STOPPED, every_morning
@@ -33,9 +33,7 @@ _SCALE = re.compile(r"\d{3}\s*(?:-|–|to)\s*\d{3}|asNeeded", re.IGNORECASE)
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges the stay, the writes and the answer."""
     if result.course is None:
-        judge = Judge(result)
-        judge.problem(Code.UNJUDGED, "There was no stay.")
-        return judge.verdict()
+        return without_stay(result)
     stay = StayJudge(case, result, result.course)
     stay.safety()
     basal = stay.doses(*LONG, route="sc", own=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mab_gym.dynamics.bodies import ElectrolyteBody, ElectrolyteCase
-from mab_gym.dynamics.course import Course, standing_orders
+from mab_gym.dynamics.course import Course
+from mab_gym.dynamics.inpatients import course_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -12,16 +13,12 @@ HORIZON = 48 * 60
 
 def begin(case: Case, chart: Chart) -> Course:
     """Returns the course of a case."""
-    return Course(
-        patient=case["mrn"],
-        encounter=case["encounter"],
-        attending=case["attending"],
-        nurse=case["nurse"],
-        chart=chart,
-        body=ElectrolyteBody(ElectrolyteCase(**case["body"])),
-        horizon=HORIZON,
-        weight_kg=case["weight_kg"],
-        standing=standing_orders(chart, case["mrn"]),
+    body = ElectrolyteBody(ElectrolyteCase(**case["body"]))
+    return course_of(
+        case,
+        chart,
+        body,
+        HORIZON,
         haemolysed={"potassium": (case["haemolysed"],)},
         haemolysis=0.0,
         vitals_every=480,

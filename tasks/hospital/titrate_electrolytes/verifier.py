@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from mab_gym.dynamics.outcomes import StayJudge, most_within, peak_rate
+from mab_gym.dynamics.outcomes import StayJudge, most_within, peak_rate, without_stay
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Judge, Result
+from mab_gym.tasking.judging import Result
 from mab_gym.tasking.stay import Given
-from mab_gym.tasking.verdict import Code, Verdict
+from mab_gym.tasking.verdict import Verdict
 
 _AGAINST_TOO_MUCH = ("calcium gluconate", "insulin", "dextrose", "polystyrene", "patiromer", "zirconium")
 """Drugs that are given for a high potassium."""
@@ -25,9 +25,7 @@ _AGAINST_TOO_MUCH = ("calcium gluconate", "insulin", "dextrose", "polystyrene", 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges the stay, the writes and the answer."""
     if result.course is None:
-        judge = Judge(result)
-        judge.problem(Code.UNJUDGED, "There was no stay.")
-        return judge.verdict()
+        return without_stay(result)
     stay = StayJudge(case, result, result.course)
     stay.safety()
     _dosing(stay)
