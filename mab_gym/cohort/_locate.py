@@ -28,7 +28,6 @@ from mab_gym.cohort._spec import (
     ReducedSpec,
     scaled,
 )
-from mab_gym.cohort.hospital._history import NOW, local
 from mab_gym.cohort.hospital._spec import HOSPITAL, HOSPITAL_TRAIN, HOSPITAL_VALIDATION, HospitalSpec
 from mab_gym.errors import ArchiveError, UsageError
 from mab_gym.fhir.store._archive import CACHE_VARIABLE, check_place, read_about, write_archive
@@ -176,8 +175,15 @@ def build_archive(spec: Spec, progress: Progress | None = None, processes: int =
 def _about(spec: Spec) -> Mapping[str, Any]:
     """The description that a cohort's archive holds of itself, without the counts."""
     size = _facts(spec.base) if isinstance(spec, LayeredSpec | ReducedSpec) else {}
-    now = {"now": local(NOW).isoformat()} if isinstance(spec, HospitalSpec) else {}
+    now = {"now": _now_in_hospital()} if isinstance(spec, HospitalSpec) else {}
     return {**size, **_facts(spec), **now, "generator": GENERATOR_VERSION}
+
+
+def _now_in_hospital() -> str:
+    # Reads a time zone, which no other cohort needs.
+    from mab_gym.cohort.hospital._history import NOW, local  # noqa: PLC0415
+
+    return local(NOW).isoformat()
 
 
 def _facts(spec: Spec) -> dict[str, Any]:

@@ -222,3 +222,12 @@ def test_an_archive_has_the_hospitals_present(tmp_path: Path, monkeypatch: pytes
         answer = backend.open().handle(Request("GET", asked, {}, ""))
         assert answer.status == 200
         assert json.loads(answer.body)["entry"], asked
+
+
+def test_other_cohorts_load_nothing_of_it_and_no_time_zone() -> None:
+    told = (
+        "import sys; from mab_gym.cohort import named_spec; named_spec('canonical')\n"
+        "print([name for name in sys.modules if name == 'zoneinfo' or name.startswith('mab_gym.cohort.hospital._')])"
+    )
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['mab_gym.cohort.hospital._spec']"
