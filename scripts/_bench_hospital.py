@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import resource
-import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from _bench_people import searches
 
 from mab_gym.cohort.hospital._care import add_care
 from mab_gym.cohort.hospital._chart import Hospital
@@ -21,8 +22,7 @@ from mab_gym.cohort.hospital._rows_schedules import schedule_sheets
 from mab_gym.cohort.hospital._rows_staff import staff_sheets
 from mab_gym.cohort.hospital._spec import HOSPITAL, HospitalSpec
 from mab_gym.cohort.hospital._staff import draw_staff
-from mab_gym.fhir.http._server import FhirServer, Request
-from mab_gym.fhir.store._archive import open_archive, write_archive
+from mab_gym.fhir.store._archive import write_archive
 from mab_gym.fhir.store._table import Table
 
 QUERIES = (
@@ -31,7 +31,6 @@ QUERIES = (
     "DocumentReference?patient={}&category=clinical-note&_sort=-date",
     "MedicationRequest?patient={}&status=active",
 )
-ASKED = 90
 
 
 def build(spec: HospitalSpec) -> tuple[list[Table], dict[str, float]]:
@@ -64,23 +63,6 @@ def build(spec: HospitalSpec) -> tuple[list[Table], dict[str, float]]:
     return tables, taken
 
 
-def searches(path: Path) -> list[float]:
-    """Returns the median microseconds of each query, asked once for each of some people."""
-    archive = open_archive(path)
-    session, ids = FhirServer(archive.tables).open(), list(archive.tables["Patient"].ids)
-    step = max(1, len(ids) // (ASKED + 1))
-    found = []
-    for query in QUERIES:
-        session.handle(Request("GET", query.format(ids[0])))  # reads what is read once for all people
-        times = []
-        for mrn in ids[1::step][:ASKED]:
-            begun = time.perf_counter()
-            session.handle(Request("GET", query.format(mrn)))
-            times.append(time.perf_counter() - begun)
-        found.append(statistics.median(times) * 1e6)
-    return found
-
-
 def main(sizes: Sequence[int]) -> None:
     """Prints some lines for each size; seconds are the processor's."""
     with tempfile.TemporaryDirectory() as folder:
@@ -93,7 +75,7 @@ def main(sizes: Sequence[int]) -> None:
             rows = sum(map(len, tables))
             print(f"{people:,} people, {rows:,} records: {sum(taken.values()):.1f} s ({steps}), "
                   f"{path.stat().st_size / 1e6:.0f} MB, {memory:.2f} GB of memory at most so far")  # fmt: skip
-            for query, value in zip(QUERIES, searches(path), strict=True):
+            for query, value in zip(QUERIES, searches(path, people, QUERIES), strict=True):
                 print(f"    {query.format('X')}: {value:.0f} µs", flush=True)
 
 

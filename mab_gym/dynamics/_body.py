@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from mab_gym.tasking.stay import StayEvent
+
 CONTINUOUS = math.inf
 """The duration of an infusion that goes on until it is stopped."""
 
@@ -36,23 +38,6 @@ class Dose:
     minutes: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class BodyEvent:
-    """Something that happened to the body.
-
-    Attributes:
-        minute: When.
-        kind: As in ``ventricular_arrhythmia``, ``major_bleeding``, ``hypoglycaemia``, ``fall_in_pressure``.
-        text: One sentence, as a nurse would tell it.
-        harm: True if the patient was harmed.
-    """
-
-    minute: int
-    kind: str
-    text: str
-    harm: bool
-
-
 class Body(Protocol):
     """A patient during a stay; `mab_gym.dynamics.physiology` has the models.
 
@@ -64,11 +49,11 @@ class Body(Protocol):
         """The minute that it has reached."""
         ...
 
-    def advance(self, minutes: int) -> Sequence[BodyEvent]:
+    def advance(self, minutes: int) -> Sequence[StayEvent]:
         """Lets whole minutes pass, and returns what happened."""
         ...
 
-    def give(self, dose: Dose) -> Sequence[BodyEvent]:
+    def give(self, dose: Dose) -> Sequence[StayEvent]:
         """Begins a dose now. A drug that the model does not know changes nothing.
 
         A further continuous dose of the same order changes its rate.

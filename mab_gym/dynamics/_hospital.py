@@ -14,7 +14,6 @@ from mab_gym.tasking.stay import Message, Ordered, StayEvent, StayRecord
 
 if TYPE_CHECKING:
     from mab_gym.backends import RecordSession
-    from mab_gym.dynamics._body import BodyEvent
     from mab_gym.dynamics._settings import Settings
 
 SAMPLED: Final = 15
@@ -113,11 +112,10 @@ class Hospital:
             if events:
                 self.happened(events)
 
-    def happened(self, events: Sequence[BodyEvent]) -> None:
+    def happened(self, events: Sequence[StayEvent]) -> None:
         """Notes what happened to the body; a nurse pages the attending."""
         for event in events:
-            minute = min(event.minute, self.minute)
-            self.told.events.append(StayEvent(minute, event.kind, event.text, event.harm))
+            self.told.events.append(event._replace(minute=min(event.minute, self.minute)))
             self.at(self.minute + _PAGED_AFTER, self.page, event.text, ())
         if events:
             self.told.truth[self.minute] = dict(self.course.body.truth())

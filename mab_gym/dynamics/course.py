@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from mab_gym.backends import RecordSession
-from mab_gym.dynamics._body import CONTINUOUS, Body, BodyEvent, Dose
+from mab_gym.dynamics._body import CONTINUOUS, Body, Dose
 from mab_gym.dynamics._clocked import ClockedSession
 from mab_gym.dynamics._settings import MEALS, Answer, Replies, Settings
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.stay import Stay
 
-__all__ = ["CONTINUOUS", "MEALS", "Answer", "Body", "BodyEvent", "Course", "Dose", "Replies", "standing_orders"]
+__all__ = ["CONTINUOUS", "MEALS", "Answer", "Body", "Course", "Dose", "Replies", "standing_orders"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,12 @@ from typing import Any
 from mab_gym.backends import RecordSession
 from mab_gym.backends.embedded._backend import EmbeddedBackend
 from mab_gym.dynamics._clocked import ClockedSession
-from mab_gym.dynamics.course import CONTINUOUS, BodyEvent, Course, Dose
+from mab_gym.dynamics.course import CONTINUOUS, Course, Dose
 from mab_gym.fhir.http._exchange import Request, Response
 from mab_gym.fhir.store._build import build_tables
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
+from mab_gym.tasking.stay import StayEvent
 
 MRN = "S1"
 PATIENT = {"reference": f"Patient/{MRN}"}
@@ -38,7 +39,7 @@ class SimpleBody:
     running: dict[str, tuple[float, float]] = field(default_factory=dict)
     stopped: list[tuple[int, str]] = field(default_factory=list)
 
-    def advance(self, minutes: int) -> Sequence[BodyEvent]:
+    def advance(self, minutes: int) -> Sequence[StayEvent]:
         before = self.potassium
         for _ in range(minutes):
             self.minute += 1
@@ -48,10 +49,10 @@ class SimpleBody:
                 if self.minute >= until:
                     del self.running[order]
         if before > 2.5 >= self.potassium:
-            return [BodyEvent(self.minute, "arrhythmia", "Runs of ventricular beats on the monitor.", harm=True)]
+            return [StayEvent(self.minute, "arrhythmia", "Runs of ventricular beats on the monitor.", harm=True)]
         return []
 
-    def give(self, dose: Dose) -> Sequence[BodyEvent]:
+    def give(self, dose: Dose) -> Sequence[StayEvent]:
         self.doses.append((self.minute, dose))
         if dose.drug == "potassium chloride" and dose.minutes == CONTINUOUS:
             self.running[dose.order] = dose.amount, CONTINUOUS

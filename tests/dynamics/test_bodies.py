@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from mab_gym.dynamics._body import CONTINUOUS, Body, BodyEvent, Dose
+from mab_gym.dynamics._body import CONTINUOUS, Body, Dose
 from mab_gym.dynamics.bodies import (
     ElectrolyteBody,
     ElectrolyteCase,
@@ -16,6 +16,7 @@ from mab_gym.dynamics.bodies import (
     HeparinBody,
     HeparinCase,
 )
+from mab_gym.tasking.stay import StayEvent
 
 LOW = ElectrolyteCase(
     75, female=False, age=66, creatinine=1.0, potassium=2.9, magnesium=1.3, kidneys=((600, 1.0), (900, 0.2)),
@@ -38,13 +39,13 @@ def units(drug: str, amount: float) -> Dose:
     return Dose("MedicationRequest/3", drug, amount, "[iU]", "sc")
 
 
-def kinds(events: list[BodyEvent]) -> list[str]:
+def kinds(events: list[StayEvent]) -> list[str]:
     return [event.kind for event in events]
 
 
-def a_day(body: Body, hours: int, dose: Dose | None, times: int = 1) -> list[BodyEvent]:
+def a_day(body: Body, hours: int, dose: Dose | None, times: int = 1) -> list[StayEvent]:
     """Gives a dose every so many hours, and returns what happened."""
-    events: list[BodyEvent] = []
+    events: list[StayEvent] = []
     for _ in range(times):
         events += body.give(dose) if dose is not None else ()
         events += body.advance(60 * hours)
@@ -65,7 +66,7 @@ def test_cuts_of_time_and_looking_change_nothing(make: Callable[[], Body], dose:
         body.advance(7)
         body.give(dose)
     events = list(whole.advance(DAY))
-    found: list[BodyEvent] = []
+    found: list[StayEvent] = []
     for minutes in (1, 2, 3, 14, 400, 1, 20, 999):
         found += cut.advance(minutes)
         cut.truth()

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mab_gym.dynamics._body import CONTINUOUS, BodyEvent, Dose
+from mab_gym.dynamics._body import CONTINUOUS, Dose
+from mab_gym.tasking.stay import StayEvent
 
 EVERY: Final = 15
 """Minutes from one look at the body to the next. Chosen: what harms here builds up over longer times."""
@@ -66,9 +67,9 @@ class Bedside(ABC):
         """The minute that it has reached."""
         return self._minute
 
-    def advance(self, minutes: int) -> Sequence[BodyEvent]:
+    def advance(self, minutes: int) -> Sequence[StayEvent]:
         """Lets whole minutes pass, and returns what happened."""
-        until, events = self._minute + minutes, list[BodyEvent]()
+        until, events = self._minute + minutes, list[StayEvent]()
         while (end := self._next_end()) <= until:
             self._commit(end)
             events += self._look(end)
@@ -76,7 +77,7 @@ class Bedside(ABC):
         self._minute = until
         return events
 
-    def give(self, dose: Dose) -> Sequence[BodyEvent]:
+    def give(self, dose: Dose) -> Sequence[StayEvent]:
         """Begins a dose now. A drug that the model does not know changes nothing."""
         self._commit(self._minute)
         return self._begin(dose, dose.drug.lower().replace("_", " "))
@@ -124,12 +125,12 @@ class Bedside(ABC):
         minutes = max(round(dose.minutes), round(quickest), 1)
         self._running.append(Infusion(dose.order, what, amount * 60 / minutes, self._minute + minutes))
 
-    def once(self, kind: str, text: str, *, harm: bool, minute: int | None = None) -> list[BodyEvent]:
+    def once(self, kind: str, text: str, *, harm: bool, minute: int | None = None) -> list[StayEvent]:
         """Returns an event, if it was not told before."""
         if kind in self._told:
             return []
         self._told.add(kind)
-        return [BodyEvent(self._minute if minute is None else minute, kind, text, harm)]
+        return [StayEvent(self._minute if minute is None else minute, kind, text, harm)]
 
     def _next_end(self) -> int:
         """The minute at which the present step ends."""
@@ -164,11 +165,11 @@ class Bedside(ABC):
         """Returns the state some minutes after the last that was kept; the inputs do not change meanwhile."""
 
     @abstractmethod
-    def _look(self, minute: int) -> list[BodyEvent]:
+    def _look(self, minute: int) -> list[StayEvent]:
         """Looks at the state at the end of a step; may change it, as where a meal is eaten."""
 
     @abstractmethod
-    def _begin(self, dose: Dose, drug: str) -> list[BodyEvent]:
+    def _begin(self, dose: Dose, drug: str) -> list[StayEvent]:
         """Begins a dose of a drug, by its name in lower case with spaces."""
 
     @abstractmethod

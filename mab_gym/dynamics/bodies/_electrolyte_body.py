@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mab_gym.dynamics._body import BodyEvent, Dose
+from mab_gym.dynamics._body import Dose
 from mab_gym.dynamics.bodies._bedside import Bedside
 from mab_gym.dynamics.physiology import _creatinine, _potassium
 from mab_gym.dynamics.physiology._creatinine import CreatinineInputs, CreatininePatient, CreatinineState
 from mab_gym.dynamics.physiology._electrolytes import ElectrolyteInputs, ElectrolytePatient, ElectrolyteState
 from mab_gym.dynamics.physiology._potassium import MG_DL_PER_MMOL_L_MAGNESIUM, MMOL_PER_GRAM_MAGNESIUM_SULFATE
+from mab_gym.tasking.stay import StayEvent
 
 STEP: Final = 7.5
 """Minutes of a step of integration: half of a quarter of an hour, within 0.01 mmol/L of steps of one minute."""
@@ -136,9 +137,9 @@ class ElectrolyteBody(Bedside):
             return after, _creatinine.advance(self._kidneys, kidneys, for_kidneys, reached - since), reached
         return after, kidneys, since
 
-    def _look(self, minute: int) -> list[BodyEvent]:
+    def _look(self, minute: int) -> list[StayEvent]:
         potassium, magnesium = self._state[0].potassium, self._state[0].magnesium * MG_DL_PER_MMOL_L_MAGNESIUM
-        events: list[BodyEvent] = []
+        events: list[StayEvent] = []
         if potassium < TOO_LOW:
             self._hours_low += 0.25 if minute % 15 == 0 else 0.0
             if self._hours_low >= LOW_HOURS:
@@ -154,14 +155,14 @@ class ElectrolyteBody(Bedside):
             events += self.once("magnesium_excess", text, harm=True, minute=minute)
         return events
 
-    def _begin(self, dose: Dose, drug: str) -> list[BodyEvent]:
+    def _begin(self, dose: Dose, drug: str) -> list[StayEvent]:
         if "potassium" in drug and "phosphate" not in drug:
             return self._potassium_given(dose, _mmol_potassium(dose))
         if "magnesium" in drug:
             return self._magnesium_given(dose, _mmol_magnesium(dose, drug))
         return []
 
-    def _potassium_given(self, dose: Dose, mmol: float) -> list[BodyEvent]:
+    def _potassium_given(self, dose: Dose, mmol: float) -> list[StayEvent]:
         if dose.route == "oral":
             salts, kidneys, since = self._state
             given = ElectrolyteInputs(self.gfr, oral_potassium_now=min(mmol, 200.0))
@@ -178,7 +179,7 @@ class ElectrolyteBody(Bedside):
             return self.once("phlebitis", "The vein of the infusion is red and hurts.", harm=False)
         return []
 
-    def _magnesium_given(self, dose: Dose, mmol: float) -> list[BodyEvent]:
+    def _magnesium_given(self, dose: Dose, mmol: float) -> list[StayEvent]:
         if dose.route == "oral":
             salts, kidneys, since = self._state
             given = ElectrolyteInputs(self.gfr, oral_magnesium_now=min(mmol, 100.0))

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mab_gym.dynamics._body import BodyEvent, Dose
+from mab_gym.dynamics._body import Dose
 from mab_gym.dynamics.bodies._bedside import Bedside
 from mab_gym.dynamics.physiology import _glucose
 from mab_gym.dynamics.physiology._glucose import GlucoseInputs, GlucosePatient, GlucoseState
+from mab_gym.tasking.stay import StayEvent
 
 STEP: Final = 5.0
 """Minutes of a step of integration: within 6 mg/dL of steps of one minute."""
@@ -93,12 +94,12 @@ class GlucoseBody(Bedside):
             self._inputs = GlucoseInputs(iv_insulin=min(key[0], 100.0), iv_glucose=min(key[1], 100.0), stress=key[2])
         return _glucose.advance(self._patient, self._state, self._inputs, minutes, STEP)
 
-    def _look(self, minute: int) -> list[BodyEvent]:
-        events = list[BodyEvent]()
+    def _look(self, minute: int) -> list[StayEvent]:
+        events = list[StayEvent]()
         if minute in self._meals:
             self._now_given(GlucoseInputs(meal_now=min(self._meals[minute], 300.0)))
         if minute in self._news:
-            events.append(BodyEvent(minute, "news", self._news[minute], False))
+            events.append(StayEvent(minute, "news", self._news[minute], False))
         level = _glucose.blood_glucose(self._patient, self._state)
         if level < _glucose.LOW[1]:
             events += self._low(minute, level)
@@ -112,13 +113,13 @@ class GlucoseBody(Bedside):
                 events += self.once("ketoacidosis", text, harm=True, minute=minute)
         return events
 
-    def _low(self, minute: int, level: float) -> list[BodyEvent]:
+    def _low(self, minute: int, level: float) -> list[StayEvent]:
         """Tells of a low once each time; a nurse gives glucose after a while."""
-        events = list[BodyEvent]()
+        events = list[StayEvent]()
         if self._low_since is None:
             self._low_since = minute
             text = f"The patient sweats and trembles; glucose at the bedside is {level:.0f} mg/dL."
-            events.append(BodyEvent(minute, "hypoglycaemia", text, True))
+            events.append(StayEvent(minute, "hypoglycaemia", text, True))
         if level < SEVERE:
             text = f"The patient does not answer; glucose at the bedside is {level:.0f} mg/dL."
             events += self.once("severe_hypoglycaemia", text, harm=True, minute=minute)
@@ -127,7 +128,7 @@ class GlucoseBody(Bedside):
             self._low_since = minute
         return events
 
-    def _eat(self, grams: float) -> list[BodyEvent]:
+    def _eat(self, grams: float) -> list[StayEvent]:
         """Eats a share of a tray; a nurse tells where little was eaten."""
         share = self._case.eats[min(self._trays, len(self._case.eats) - 1)]
         self._trays += 1
@@ -136,9 +137,9 @@ class GlucoseBody(Bedside):
         if share > HALF:
             return []
         text = f"The patient has eaten {100 * share:.0f} % of the meal alone, without appetite."
-        return [BodyEvent(self._minute, "ate_little", text, False)]
+        return [StayEvent(self._minute, "ate_little", text, False)]
 
-    def _begin(self, dose: Dose, drug: str) -> list[BodyEvent]:
+    def _begin(self, dose: Dose, drug: str) -> list[StayEvent]:
         if drug == "carbohydrate":
             return self._eat(dose.amount)
         if "insulin" in drug:

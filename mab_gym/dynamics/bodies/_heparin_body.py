@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from mab_gym.dynamics._body import BodyEvent, Dose
+from mab_gym.dynamics._body import Dose
 from mab_gym.dynamics.bodies._bedside import Bedside
 from mab_gym.dynamics.physiology import _haemoglobin, _heparin
 from mab_gym.dynamics.physiology._haemoglobin import BloodInputs, BloodPatient, BloodState
 from mab_gym.dynamics.physiology._heparin import HeparinInputs, HeparinPatient, HeparinState
+from mab_gym.tasking.stay import StayEvent
 
 STEP: Final = 15.0
 RANGE: Final = (46.0, 70.0)
@@ -103,10 +104,10 @@ class HeparinBody(Bedside):
         falling = self._carried >= self._case.platelets_from and rate > 0
         return _State(heparin, blood, self._state.fallen + (minutes / 60 if falling else 0.0))
 
-    def _look(self, minute: int) -> list[BodyEvent]:
+    def _look(self, minute: int) -> list[StayEvent]:
         if minute % 15:
             return []
-        events, aptt = list[BodyEvent](), self._aptt(self._state)
+        events, aptt = list[StayEvent](), self._aptt(self._state)
         self._too_much += 0.25 * max(aptt - OVER, 0.0) / OVER_STEP
         low = RANGE[0] - 0.5  # laboratories report whole seconds
         self._too_little += 0.25 * min(max(low - aptt, 0.0) / (low - self._case.aptt), 1.0)
@@ -127,7 +128,7 @@ class HeparinBody(Bedside):
                 events += self.once("heparin_thrombosis", text, harm=True, minute=minute)
         return events
 
-    def _begin(self, dose: Dose, drug: str) -> list[BodyEvent]:
+    def _begin(self, dose: Dose, drug: str) -> list[StayEvent]:
         per_kg = dose.amount / self._patient.weight_kg
         if drug.startswith("protamine"):
             mg = min(dose.amount * (1000 if dose.unit == "g" else 1), 500.0)
