@@ -10,8 +10,7 @@ from mab_gym.cohort.hospital._care_chance import Luck
 from mab_gym.cohort.hospital._care_crew import Crew, age_at
 from mab_gym.cohort.hospital._care_effects import DAY, FOREVER
 from mab_gym.cohort.hospital._care_orders import HOUR
-from mab_gym.cohort.hospital._care_rules import Order, read_rules
-from mab_gym.cohort.hospital._catalogue import CONDITIONS
+from mab_gym.cohort.hospital._care_rules import Order, read_rules, rules_of_problems
 from mab_gym.cohort.hospital._catalogue_results import STUDIES
 from mab_gym.cohort.hospital._history import NOW, History, Visit
 
@@ -76,15 +75,7 @@ class Examining:
         died = history.person.died
         self._until = NOW if died is None else min(died, NOW)
         self.done: list[Examined] = []
-        self._problems = {
-            setting: [
-                (place, problem, problem.known, CONDITIONS[problem.key].service, rules)
-                for place, problem in enumerate(history.problems)
-                for rules in [RULES.get((setting, f"condition {problem.key}"))]
-                if rules and problem.known is not None
-            ]
-            for setting in ("clinic", "emergency", "stay")
-        }
+        self._problems = rules_of_problems(RULES, history, ("clinic", "emergency", "stay"))
         self._amiodarone = [drug for drug in history.prescriptions if drug.drug == "amiodarone"]
 
     def run(self) -> list[Examined]:

@@ -14,8 +14,7 @@ from typing import Final
 from mab_gym.cohort.hospital._care_chance import Luck
 from mab_gym.cohort.hospital._care_crew import Crew, age_at
 from mab_gym.cohort.hospital._care_effects import DAY, FOREVER
-from mab_gym.cohort.hospital._care_rules import Order, read_rules
-from mab_gym.cohort.hospital._catalogue import CONDITIONS
+from mab_gym.cohort.hospital._care_rules import Order, read_rules, rules_of_problems
 from mab_gym.cohort.hospital._catalogue_results import PANELS
 from mab_gym.cohort.hospital._history import NOW, History, Panel, Visit
 from mab_gym.cohort.hospital._zone import offset_at
@@ -85,15 +84,7 @@ class Ordering:
         self._last: dict[str, int] = {}
         person = history.person
         self._sex = "F" if person.female else "M"
-        self._problems = {
-            setting: [
-                (place, problem, problem.known, CONDITIONS[problem.key].service, rules)
-                for place, problem in enumerate(history.problems)
-                for rules in [RULES.get((setting, f"condition {problem.key}"))]
-                if rules and problem.known is not None
-            ]
-            for setting in _SETTINGS
-        }
+        self._problems = rules_of_problems(RULES, history, _SETTINGS)
         self._drugs = {
             setting: [
                 (drug, rules)
