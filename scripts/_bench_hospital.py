@@ -11,17 +11,17 @@ from pathlib import Path
 
 from _bench_people import searches
 
-from mab_gym.cohort.hospital._care import add_care
-from mab_gym.cohort.hospital._chart import Hospital
+from mab_gym.cohort.hospital._generate import BLOCK, ORDER, block_rows
 from mab_gym.cohort.hospital._handbook import handbook
-from mab_gym.cohort.hospital._joined import Joined
-from mab_gym.cohort.hospital._life import draw_lives
-from mab_gym.cohort.hospital._notes import add_notes
-from mab_gym.cohort.hospital._rows import BLOCK, ORDER, block_rows
-from mab_gym.cohort.hospital._rows_schedules import schedule_sheets
-from mab_gym.cohort.hospital._rows_staff import staff_sheets
 from mab_gym.cohort.hospital._spec import HOSPITAL, HospitalSpec
 from mab_gym.cohort.hospital._staff import draw_staff
+from mab_gym.cohort.hospital.care._care import add_care
+from mab_gym.cohort.hospital.life._lives import draw_lives
+from mab_gym.cohort.hospital.notes._notes import add_notes
+from mab_gym.cohort.hospital.rows._chart import Hospital
+from mab_gym.cohort.hospital.rows._joined import Joined
+from mab_gym.cohort.hospital.rows._schedules import schedule_sheets
+from mab_gym.cohort.hospital.rows._staff import staff_sheets
 from mab_gym.fhir.store._archive import write_archive
 from mab_gym.fhir.store._table import Table
 

@@ -144,7 +144,7 @@ def build_archive(spec: Spec, progress: Progress | None = None, processes: int =
     from mab_gym.cohort._generate import generate  # noqa: PLC0415
     from mab_gym.cohort._layered import generate_layered  # noqa: PLC0415
     from mab_gym.cohort._reduced import generate_reduced  # noqa: PLC0415
-    from mab_gym.cohort.hospital._rows import hospital_tables  # noqa: PLC0415
+    from mab_gym.cohort.hospital._generate import hospital_tables  # noqa: PLC0415
 
     path = archive_path(spec)
     check_place(path)

@@ -579,8 +579,8 @@ class Fact:
 class History:
     """Everything that the simulation knows of one person.
 
-    `_life` makes ``person`` to ``operations``, `_care` makes ``readings`` to ``plans`` (and doses given within
-    prescriptions), `_notes` makes ``notes`` and ``facts``.
+    `life` makes ``person`` to ``operations``, `care` makes ``readings`` to ``plans`` (and doses given within
+    prescriptions), `notes` makes ``notes`` and ``facts``.
     """
 
     person: Person

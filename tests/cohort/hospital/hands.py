@@ -24,8 +24,8 @@ from mab_gym.cohort.hospital._history import (
     Staff,
     Visit,
 )
-from mab_gym.cohort.hospital._notes import add_notes
 from mab_gym.cohort.hospital._spec import HOSPITAL
+from mab_gym.cohort.hospital.notes._notes import add_notes
 
 GIVEN, FAMILY = (
     ("Anna", "Ben", "Carla", "David", "Edith", "Frank", "Grace", "Henry", "Ines", "Jonas", "Kim"),

@@ -8,7 +8,7 @@ from datetime import date
 
 from mab_gym.cohort.hospital._catalogue import ALLERGENS, CONDITIONS, DRUGS, PROCEDURES, REASONS, VACCINES
 from mab_gym.cohort.hospital._history import NOW, RECORDS_FROM, History, Staff, local
-from mab_gym.cohort.hospital._life import baseline_egfr
+from mab_gym.cohort.hospital.life._lives import baseline_egfr
 
 Finder = Callable[[History, Staff], Iterator[str]]
 DAY, HOUR, YEAR = 86_400, 3_600, 31_557_600

@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 from numpy.random import RandomState
 
-from mab_gym.cohort.hospital._care import add_care
-from mab_gym.cohort.hospital._care_levels import Levels
 from mab_gym.cohort.hospital._catalogue import CONDITIONS, ORGANISMS, PLANS, STUDIES
 from mab_gym.cohort.hospital._catalogue_results import ANALYTE_ROWS, ANALYTES, NUMBERS, PANELS
 from mab_gym.cohort.hospital._history import (
@@ -23,9 +21,11 @@ from mab_gym.cohort.hospital._history import (
     History,
     local,
 )
-from mab_gym.cohort.hospital._life import draw_lives
 from mab_gym.cohort.hospital._spec import HospitalSpec
 from mab_gym.cohort.hospital._staff import draw_staff
+from mab_gym.cohort.hospital.care._care import add_care
+from mab_gym.cohort.hospital.care._levels import Levels
+from mab_gym.cohort.hospital.life._lives import draw_lives
 
 from . import lives
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.random import RandomState
 
-from mab_gym.cohort.hospital._care_kidneys import creatinine_of, filtration_2021
-from mab_gym.cohort.hospital._care_levels import Levels, derive
-from mab_gym.cohort.hospital._care_readings import rounded
 from mab_gym.cohort.hospital._catalogue_results import ANALYTE_ROWS, ANALYTES, NUMBERS, PANELS
 from mab_gym.cohort.hospital._history import NOW, History
+from mab_gym.cohort.hospital.care._kidneys import creatinine_of, filtration_2021
+from mab_gym.cohort.hospital.care._levels import Levels, derive
+from mab_gym.cohort.hospital.care._readings import rounded
 
 from . import lives
 

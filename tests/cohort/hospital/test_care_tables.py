@@ -6,18 +6,18 @@ import re
 
 import pytest
 
-from mab_gym.cohort.hospital import _care_examinations, _care_orders
-from mab_gym.cohort.hospital._care_effects import EFFECTS
-from mab_gym.cohort.hospital._care_rules import Order
-from mab_gym.cohort.hospital._care_studies import _SLOTS, FINDINGS
 from mab_gym.cohort.hospital._catalogue import CONDITIONS, DRUGS, ORGANISMS, PLANS, PROCEDURES, REASONS, STUDIES
 from mab_gym.cohort.hospital._catalogue_results import PANELS
+from mab_gym.cohort.hospital.care import _examinations, _orders
+from mab_gym.cohort.hospital.care._effects import EFFECTS
+from mab_gym.cohort.hospital.care._rules import Order
+from mab_gym.cohort.hospital.care._studies import _SLOTS, FINDINGS
 
 RULES = [
     (row, allowed, settings)
     for rules, allowed, settings in (
-        (_care_orders.RULES, set(PANELS), {"clinic", "emergency", "admission", "daily", "serial"}),
-        (_care_examinations.RULES, set(STUDIES), {"clinic", "emergency", "stay"}),
+        (_orders.RULES, set(PANELS), {"clinic", "emergency", "admission", "daily", "serial"}),
+        (_examinations.RULES, set(STUDIES), {"clinic", "emergency", "stay"}),
     )
     for rows in rules.values()
     for row in rows

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from mab_gym.cohort.hospital._history import NOW
-from mab_gym.cohort.hospital._life import draw_lives
-from mab_gym.cohort.hospital._life_fate import MEN, WOMEN
 from mab_gym.cohort.hospital._spec import HospitalSpec
 from mab_gym.cohort.hospital._staff import draw_staff
+from mab_gym.cohort.hospital.life._fate import MEN, WOMEN
+from mab_gym.cohort.hospital.life._lives import draw_lives
 from tests.cohort.hospital import impossible
 from tests.cohort.hospital.tally import BANDS, YEAR, Somebody, Tally, share
 

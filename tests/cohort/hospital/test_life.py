@@ -8,11 +8,11 @@ import pytest
 
 from mab_gym.cohort.hospital._catalogue import DRUGS
 from mab_gym.cohort.hospital._history import NOW, History, Visit
-from mab_gym.cohort.hospital._life import draw_lives, rank_of, slot_of
-from mab_gym.cohort.hospital._life_kidneys import baseline_egfr
-from mab_gym.cohort.hospital._life_tables import SLOTS
 from mab_gym.cohort.hospital._spec import HOSPITAL, HospitalSpec
 from mab_gym.cohort.hospital._staff import draw_staff
+from mab_gym.cohort.hospital.life._kidneys import baseline_egfr
+from mab_gym.cohort.hospital.life._lives import draw_lives, rank_of, slot_of
+from mab_gym.cohort.hospital.life._tables import SLOTS
 from tests.cohort.hospital import impossible
 
 HOUR = 3_600

@@ -8,15 +8,15 @@ from itertools import pairwise
 
 import pytest
 
-from mab_gym.cohort.hospital._care import add_care
 from mab_gym.cohort.hospital._catalogue import DRUGS
 from mab_gym.cohort.hospital._catalogue_results import NUMBERS, PLACES
 from mab_gym.cohort.hospital._history import CORRECTED, FINAL, NOW, Fact, History, Note, Person, local
-from mab_gym.cohort.hospital._life import draw_lives
-from mab_gym.cohort.hospital._notes import add_notes
-from mab_gym.cohort.hospital._notes_words import BRANDS
 from mab_gym.cohort.hospital._spec import HOSPITAL
 from mab_gym.cohort.hospital._staff import draw_staff
+from mab_gym.cohort.hospital.care._care import add_care
+from mab_gym.cohort.hospital.life._lives import draw_lives
+from mab_gym.cohort.hospital.notes._notes import add_notes
+from mab_gym.cohort.hospital.notes._words import BRANDS
 from tests.cohort.hospital.hands import STAFF, Maker, person
 
 HOSPITAL_STAFF = draw_staff(HOSPITAL)

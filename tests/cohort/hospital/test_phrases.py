@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from numpy.random import RandomState
 
-from mab_gym.cohort.hospital import _phrases
-from mab_gym.cohort.hospital._phrases import Draw, phrases, texts
+from mab_gym.cohort.hospital.notes import _phrases
+from mab_gym.cohort.hospital.notes._phrases import Draw, phrases, texts
 from mab_gym.errors import ContentError
 
 

@@ -21,12 +21,12 @@ import pytest
 
 from mab_gym.backends.embedded._backend import embedded_backend
 from mab_gym.cohort._locate import build_archive, check_archive, named_spec
-from mab_gym.cohort.hospital._chart import PEOPLE, ROOM, Hospital
+from mab_gym.cohort.hospital._generate import BLOCK, ORDER, block_rows, histories, hospital_tables
 from mab_gym.cohort.hospital._history import NOW, ZONE
-from mab_gym.cohort.hospital._joined import Joined
-from mab_gym.cohort.hospital._rows import BLOCK, ORDER, block_rows, histories, hospital_tables
 from mab_gym.cohort.hospital._spec import HOSPITAL, HOSPITAL_TRAIN, HOSPITAL_VALIDATION, HospitalSpec
 from mab_gym.cohort.hospital._staff import draw_staff
+from mab_gym.cohort.hospital.rows._chart import PEOPLE, ROOM, Hospital
+from mab_gym.cohort.hospital.rows._joined import Joined
 from mab_gym.fhir.http._exchange import Request
 from mab_gym.fhir.store._archive import open_archive
 from mab_gym.fhir.store._base import BaseTable
@@ -153,7 +153,7 @@ def test_equal_specs_give_equal_bytes_in_any_process() -> None:
     here = digest({table.resource_type: table for table in hospital_tables(small)})
     code = (
         "from tests.cohort.hospital.test_rows import digest\n"
-        "from mab_gym.cohort.hospital._rows import hospital_tables\n"
+        "from mab_gym.cohort.hospital._generate import hospital_tables\n"
         "from mab_gym.cohort.hospital._spec import HospitalSpec\n"
         "spec = HospitalSpec('hospital', seed=5, people=2)\n"
         "print(digest({table.resource_type: table for table in hospital_tables(spec)}))\n"
@@ -195,7 +195,7 @@ def test_splits_share_nobody() -> None:
 
 
 def histories_of(spec: HospitalSpec) -> list[Any]:
-    from mab_gym.cohort.hospital._life import draw_lives
+    from mab_gym.cohort.hospital.life._lives import draw_lives
 
     return draw_lives(spec, draw_staff(spec), 0, 8)
 
