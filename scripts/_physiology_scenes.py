@@ -187,7 +187,7 @@ def glucose_scene() -> Scene:
         "hours",
         "glucose, mg/dL",
         (0, 24, 48, 72),
-        (0, 70, 140, 180, 250, 300, 350),
+        (0, 70, 140, 180, 250, 300, 400, 480),
         [
             stay(0, 1, "no insulin"),
             stay(0.5, 2, "0.5 U/kg a day"),
