@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import statistics
 import subprocess
@@ -99,6 +100,28 @@ def main() -> None:
         return (time.perf_counter() - begun) / len(requests) * 1e6
 
     row("GET a page of 20, code and date, text never seen before", "µs", "–", median(never_seen))
+
+    order = {
+        "resourceType": "MedicationRequest",
+        "status": "active",
+        "intent": "order",
+        "medicationCodeableConcept": {
+            "coding": [
+                {
+                    "system": "http://www.nlm.nih.gov/research/umls/rxnorm",
+                    "code": "860975",
+                    "display": "metformin",
+                }
+            ]
+        },
+        "subject": {"reference": f"Patient/{people[0]}"},
+        "authoredOn": "2023-11-13T10:15:00+00:00",
+        "dosageInstruction": [{"timing": {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"}}}],
+        "note": [{"text": "with a meal"}],
+    }
+    asked = Request("POST", "MedicationRequest/$validate", {"content-type": "application/fhir+json"}, json.dumps(order))
+    session.handle(asked)
+    row("$validate of an order", "µs", "≤ 2000", median(lambda: per_call(lambda: session.handle(asked), 200)))
 
     def live_episodes() -> float:
         count = 2000

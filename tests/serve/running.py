@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Event, Thread
+from threading import Event, Semaphore, Thread
 from typing import Any
 
 from mab_gym.fhir.http._exchange import Request, Response
@@ -133,14 +133,14 @@ class SlowServer(FhirServer):
     """A server on which what names ``slow`` takes until it is let go.
 
     Attributes:
-        at_work: Set as soon as such a request is worked on.
+        at_work: Released once for each such request as soon as it is worked on.
         let_go: To be set.
         order: The targets in the order in which work on them ended.
     """
 
     def __init__(self) -> None:
         super().__init__({})
-        self.at_work, self.let_go = Event(), Event()
+        self.at_work, self.let_go = Semaphore(0), Event()
         self.order: list[str] = []
 
     def open(self) -> FhirSession:
@@ -151,7 +151,7 @@ class _SlowSession(FhirSession):
     def handle(self, request: Request) -> Response:
         assert isinstance(self.server, SlowServer)
         if "slow" in request.target:
-            self.server.at_work.set()
+            self.server.at_work.release()
             assert self.server.let_go.wait(30)
         response = super().handle(request)
         self.server.order.append(request.target)
@@ -160,9 +160,12 @@ class _SlowSession(FhirSession):
 
 @contextmanager
 def meanwhile(
-    server: SlowServer, port: int, requests: Sequence[tuple[str, str, Any]], *headers: str
+    server: SlowServer, port: int, requests: Sequence[tuple[str, str, Any]], *headers: str, together: int = 1
 ) -> Iterator[list[Answer]]:
-    """Has slow requests at work for as long as the block runs; yields their answers, which are there afterwards."""
+    """Has slow requests at work for as long as the block runs; yields their answers, which are there afterwards.
+
+    The block begins as soon as so many of them are worked on together.
+    """
     answers: list[Answer] = []
 
     def slow(method: str, path: str, body: Any) -> None:
@@ -171,7 +174,8 @@ def meanwhile(
     threads = [Thread(target=slow, args=request, daemon=True) for request in requests]
     for thread in threads:
         thread.start()
-    assert server.at_work.wait(30)
+    for _ in range(together):
+        assert server.at_work.acquire(timeout=30)
     try:
         yield answers
     finally:

@@ -36,7 +36,7 @@ def test_others_read_and_write_while_one_reads_in_a_shared_session() -> None:
     server = SlowServer()
     with running(shared(server=server)) as port:
         assert ask(port, "PUT", "/fhir/Patient/p1", body=patient("p1")).status == 201
-        with meanwhile(server, port, [("GET", "/fhir/Patient?_id=p1,slow", None)] * 2) as slow:
+        with meanwhile(server, port, [("GET", "/fhir/Patient?_id=p1,slow", None)] * 2, together=2) as slow:
             assert ask(port, "GET", "/fhir/Patient/p1").status == 200
             assert ask(port, "PUT", "/fhir/Patient/p1", body=patient("p1", active=True)).status == 200
             assert '"active": true' in ask(port, "GET", "/fhir/Patient/p1").text
