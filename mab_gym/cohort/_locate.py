@@ -148,20 +148,21 @@ def build_archive(spec: Spec, progress: Progress | None = None, processes: int =
 
     path = archive_path(spec)
     check_place(path)
+    ledger: dict[str, str] = {}
     match spec:
         case LayeredSpec():
             tables = generate_layered(spec, progress)
         case ReducedSpec():
             tables = generate_reduced(spec, progress)
         case HospitalSpec():
-            tables = hospital_tables(spec, progress, processes)
+            tables = hospital_tables(spec, progress, processes, ledger)
         case _:
             tables = generate(spec, progress)
     about = {**_about(spec), "counts": {t.resource_type: len(t) for t in tables}}
     if progress is not None:
         progress("writing", 0, 1)
     try:
-        write_archive(path, tables, about)
+        write_archive(path, tables, about, ledger)
     except ArchiveError as error:
         # Windows refuses to replace a file that another process has mapped: then that process has built the same.
         if not isinstance(error.__cause__, PermissionError) or not is_built(spec):

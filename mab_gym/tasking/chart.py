@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlencode
@@ -15,7 +15,7 @@ from mab_gym.backends import Backend
 from mab_gym.errors import InfrastructureError
 from mab_gym.fhir.http._server import Request
 
-__all__ = ["Chart", "ChartError", "Reading"]
+__all__ = ["Chart", "ChartError", "LedgerFact", "Reading"]
 
 _T = TypeVar("_T")
 _UNKNOWN: Final = object()
@@ -49,6 +49,33 @@ class Reading:
     written: str
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerFact:
+    """Something that is true of a person for a time, and stands in notes; no agent sees the ledger.
+
+    Attributes:
+        subject: The thing it is about, as in ``drug:warfarin:taken``, ``allergy:penicillin:reaction``, ``code_status``.
+        says: The truth, as data: ``{"takes": False, "since": …}``, in texts and numbers.
+        since: From when on it is true, timezone-aware.
+        until: Until when; None if it is still true.
+        documents: Ids of the DocumentReferences that say so.
+        contradicted_in: Ids of those that say something else.
+        structured: True if a resource other than a note says it, too.
+        quotes: The words of each of ``documents``.
+        misquotes: The words of each of ``contradicted_in``.
+    """
+
+    subject: str
+    says: Mapping[str, str | float | bool]
+    since: datetime
+    until: datetime | None
+    documents: Sequence[str]
+    contradicted_in: Sequence[str]
+    structured: bool
+    quotes: Sequence[str]
+    misquotes: Sequence[str]
+
+
 class Chart:
     """The snapshot that an episode begins with; no episode changes it.
 
@@ -66,6 +93,7 @@ class Chart:
         self._backend = backend
         self.base_url = backend.base_url
         self._session = backend.open()
+        self._ledger: Mapping[str, str] = getattr(backend, "ledger", {})
         if laid_over:
             self._session.prepare(laid_over)
         self._memory: dict[Any, Any] = {}
@@ -143,6 +171,17 @@ class Chart:
 
         return self.remember(("has results", mrn), look)
 
+    def facts(self, mrn: str) -> tuple[LedgerFact, ...]:
+        """Returns the ledger of one person, for draws alone: none where the records come from elsewhere.
+
+        Verifiers ask a case's parameters instead, since a case is judged on any backend.
+        """
+
+        def look() -> tuple[LedgerFact, ...]:
+            return tuple(_fact(each) for each in json.loads(self._ledger.get(mrn, "[]")))
+
+        return self.remember(("facts", mrn), look)
+
     def parts(self, rng: random.Random) -> Iterator[Chart]:
         """Yields the charts to draw a case from: in a large hospital first some small parts, then the whole chart.
 
@@ -206,6 +245,7 @@ class ChartPart(Chart):
         self.now = whole.now
         self.base_url = whole.base_url
         self._backend = whole._backend
+        self._ledger = whole._ledger
         self._session = whole._session
         self._memory, self._of_all = whole._memory, whole._of_all
         self._whole, self._some = whole, mrns
@@ -226,6 +266,12 @@ class ChartPart(Chart):
                 self._keep(key, found)
             self.was_asked |= before
         return cast(_T, found)
+
+
+def _fact(told: Sequence[Any]) -> LedgerFact:
+    subject, says, since, until, *rest = told
+    ended = None if until is None else datetime.fromtimestamp(until, UTC)
+    return LedgerFact(subject, says, datetime.fromtimestamp(since, UTC), ended, *rest)
 
 
 def _reading(resource: Mapping[str, Any]) -> Reading | None:

@@ -57,7 +57,11 @@ class EmbeddedSession(FhirSession):
 
 
 class EmbeddedBackend:
-    """A `FhirServer` over an archive or over tables in memory, as a `Backend`."""
+    """A `FhirServer` over an archive or over tables in memory, as a `Backend`.
+
+    Attributes:
+        ledger: The archive's ledger (`mab_gym.fhir.store._archive.Archive`), which no session shows.
+    """
 
     capacity: int | None = None
     in_process = True
@@ -69,7 +73,9 @@ class EmbeddedBackend:
         base_url: str = DEFAULT_BASE_URL,
         now: datetime = DEFAULT_NOW,
         check: Callable[[], None] | None = None,
+        ledger: Mapping[str, str] | None = None,
     ) -> None:
+        self.ledger = ledger or {}
         self.server = FhirServer(tables, base_url, now, check=check)
         self.base_url = base_url
         self.now = now
@@ -102,10 +108,11 @@ def embedded_backend(archive: Path) -> EmbeddedBackend:
         opened = open_archive(archive)
         now = opened.now or DEFAULT_NOW
         if opened.check is not None:  # the file under it is its own
-            return EmbeddedBackend(opened.tables, opened.digest, now=now, check=opened.check)
+            return EmbeddedBackend(opened.tables, opened.digest, now=now, check=opened.check, ledger=opened.ledger)
         known = _BY_DIGEST.get(opened.digest)
         if known is None:
-            known = _BY_DIGEST[opened.digest] = EmbeddedBackend(opened.tables, opened.digest, now=now)
+            known = EmbeddedBackend(opened.tables, opened.digest, now=now, ledger=opened.ledger)
+            _BY_DIGEST[opened.digest] = known
         return known
 
     return _OPEN.get(archive.absolute(), stamp(archive), make)

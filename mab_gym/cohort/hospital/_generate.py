@@ -6,7 +6,7 @@ the specification and its place, and a person's rows from the person, so that an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +24,7 @@ from mab_gym.cohort.hospital.life._lives import draw_lives
 from mab_gym.cohort.hospital.notes._notes import add_notes
 from mab_gym.cohort.hospital.rows._chart import Hospital, chart_of
 from mab_gym.cohort.hospital.rows._conditions import add_conditions, condition_sheet
-from mab_gym.cohort.hospital.rows._documents import add_documents, document_sheet
+from mab_gym.cohort.hospital.rows._documents import add_documents, document_sheet, ledger_text
 from mab_gym.cohort.hospital.rows._encounters import add_encounters, encounter_sheet, number_visits
 from mab_gym.cohort.hospital.rows._habits import add_habits
 from mab_gym.cohort.hospital.rows._history import (
@@ -79,13 +79,17 @@ class BlockRows:
     Attributes:
         parts: The rows by type.
         booked: The times at which practitioners are booked: number of the practitioner, and the start.
+        ledger: By MRN, the ledger as `ledger_text` writes it.
     """
 
     parts: Sequence[Part]
     booked: Sequence[tuple[int, int]]
+    ledger: Mapping[str, str]
 
 
-def hospital_tables(spec: HospitalSpec, progress: Progress | None = None, processes: int = 1) -> list[Table]:
+def hospital_tables(
+    spec: HospitalSpec, progress: Progress | None = None, processes: int = 1, ledger: dict[str, str] | None = None
+) -> list[Table]:
     """Simulates a hospital and writes its records.
 
     Args:
@@ -93,6 +97,7 @@ def hospital_tables(spec: HospitalSpec, progress: Progress | None = None, proces
         progress: Called regularly with (stage, done, total).
         processes: The number of processes that simulate people; the tables are the same. More than one need a main
             module that can be imported (multiprocessing's ``spawn``).
+        ledger: Is filled with everybody's ledger by MRN, where it is given.
     """
     report = progress or (lambda stage, done, total: None)
     staff = draw_staff(spec)
@@ -102,6 +107,8 @@ def hospital_tables(spec: HospitalSpec, progress: Progress | None = None, proces
     for done, block in enumerate(_blocks(spec, processes), 1):
         joined.add(block.parts)
         booked.update(block.booked)
+        if ledger is not None:
+            ledger.update(block.ledger)
         report("charts", min(done * BLOCK, spec.people), spec.people)
     hospital = Hospital(staff)
     joined.add(sheet.part() for sheet in staff_sheets(hospital, handbook(spec, staff)))
@@ -161,7 +168,7 @@ def block_rows(people: Sequence[History], hospital: Hospital) -> BlockRows:
     sheets = _Sheets()
     for history in people:
         sheets.add(history, hospital)
-    return BlockRows([sheet.part() for sheet in sheets.all()], sheets.plans.booked)
+    return BlockRows([sheet.part() for sheet in sheets.all()], sheets.plans.booked, sheets.ledger)
 
 
 class _Sheets:
@@ -177,6 +184,7 @@ class _Sheets:
         self.dispensed, self.statements = dispense_sheet(), statement_sheet()
         self.documents = document_sheet()
         self.plans = PlanSheets(self.observations, self.requests)
+        self.ledger: dict[str, str] = {}
 
     def all(self) -> list[Sheet]:
         """Returns all sheets."""
@@ -200,4 +208,5 @@ class _Sheets:
         add_habits(chart, self.observations)
         add_medications(chart, self.drugs, self.given, self.dispensed, self.statements)
         self.plans.add(chart)
-        add_documents(chart, self.documents)
+        first = add_documents(chart, self.documents)
+        self.ledger[history.person.mrn] = ledger_text(history.facts, first)

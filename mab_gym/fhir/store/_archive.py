@@ -25,10 +25,10 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -57,12 +57,15 @@ class Archive:
         digest: The BLAKE2b-256 of the contents in hex; equal archives have equal digests.
         check: To be called before the tables are read; raises InfrastructureError if the file was changed. None if
             nothing can change the tables.
+        ledger: By the id of a person, the truth about them that no request can read, as JSON; empty where the archive
+            has none.
     """
 
     tables: Mapping[str, Table]
     about: Mapping[str, Any]
     digest: str
     check: Callable[[], None] | None = None
+    ledger: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def now(self) -> datetime | None:
@@ -101,7 +104,9 @@ class _Sections:
         return [self.add(offsets), self.add(np.frombuffer(b"".join(encoded), dtype=np.uint8))]
 
 
-def write_archive(path: Path, tables: Sequence[Table], about: Mapping[str, Any]) -> str:
+def write_archive(
+    path: Path, tables: Sequence[Table], about: Mapping[str, Any], ledger: Mapping[str, str] | None = None
+) -> str:
     """Writes an archive, whole or not at all, and returns its digest.
 
     Args:
@@ -109,13 +114,16 @@ def write_archive(path: Path, tables: Sequence[Table], about: Mapping[str, Any])
             and two writers do not disturb each other.
         tables: One for each resource type.
         about: The description; must be JSON.
+        ledger: See `Archive`.
 
     Raises:
         ArchiveError: It cannot be written; the text names the path and the reason.
     """
     sections = _Sections()
-    listed = [_describe(table, sections) for table in tables]
-    manifest = json.dumps({"about": dict(about), "tables": listed}, sort_keys=True, separators=(",", ":")).encode()
+    contained: dict[str, Any] = {"about": dict(about), "tables": [_describe(table, sections) for table in tables]}
+    if ledger:
+        contained["ledger"] = [sections.add_texts(list(ledger)), sections.add_texts(list(ledger.values()))]
+    manifest = json.dumps(contained, sort_keys=True, separators=(",", ":")).encode()
     manifest += b" " * (-(_HEAD + len(manifest)) % _ALIGNMENT)
     contents = [len(manifest).to_bytes(8, "little"), manifest, *sections.parts]
     hasher = hashlib.blake2b(digest_size=32)
@@ -217,7 +225,7 @@ def read_about(path: Path) -> Mapping[str, Any]:
         head = file.read(_HEAD)
         _check_magic(path, head)
         length = min(_length(head), os.fstat(file.fileno()).st_size)
-        return _manifest(path, file.read(length))[0]
+        return _manifest(path, file.read(length)).about
 
 
 def open_archive(path: Path, *, verify: bool = True) -> Archive:
@@ -239,12 +247,13 @@ def open_archive(path: Path, *, verify: bool = True) -> Archive:
             f"the archive {path} is damaged (its hash differs); `mab-gym data build --force` makes it anew"
         )
     body = _HEAD + _length(contents)
-    about, described = _manifest(path, contents[_HEAD:body])
+    said = _manifest(path, contents[_HEAD:body])
     try:
-        tables = [_table(each, contents[body:]) for each in described]
+        tables = [_table(each, contents[body:]) for each in said.tables]
+        ledger = _Ledger(*(_texts(each, contents[body:]) for each in said.ledger)) if said.ledger else {}
     except (ValueError, TypeError, LookupError):
         raise _of_another_version(path) from None
-    return Archive({table.resource_type: table for table in tables}, about, digest.hex(), check)
+    return Archive({table.resource_type: table for table in tables}, said.about, digest.hex(), check, ledger)
 
 
 @contextmanager
@@ -310,11 +319,18 @@ def _length(head: bytes | memoryview) -> int:
     return int.from_bytes(head[_HEAD - 8 : _HEAD], "little")
 
 
-def _manifest(path: Path, text: bytes | memoryview) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
-    """Reads an archive's description, and the places of its tables."""
+class _Manifest(NamedTuple):
+    """An archive's description, and the places of its tables and of its ledger."""
+
+    about: Mapping[str, Any]
+    tables: Sequence[Mapping[str, Any]]
+    ledger: Sequence[Any]
+
+
+def _manifest(path: Path, text: bytes | memoryview) -> _Manifest:
     try:
         manifest = json.loads(bytes(text))
-        return dict(manifest["about"]), list(manifest["tables"])
+        return _Manifest(dict(manifest["about"]), list(manifest["tables"]), list(manifest.get("ledger", ())))
     except (ValueError, TypeError, KeyError):
         raise _of_another_version(path) from None
 
@@ -353,14 +369,39 @@ def _describe(table: Table, sections: _Sections) -> dict[str, Any]:
     return described
 
 
+def _array(place: Sequence[Any], body: memoryview) -> IntArray:
+    dtype, count, offset = place
+    return np.frombuffer(body, dtype=np.dtype(dtype), count=count, offset=offset)
+
+
+def _texts(places: Sequence[Any], body: memoryview) -> TextPool:
+    _, length, offset = places[1]
+    return TextPool(_array(places[0], body), body[offset : offset + length])
+
+
+class _Ledger(Mapping[str, str]):
+    """The ledger of an archive; a person's text is decoded when it is asked for."""
+
+    def __init__(self, names: TextPool, texts: TextPool) -> None:
+        self._places = {name: place for place, name in enumerate(names)}
+        self._texts = texts
+
+    def __getitem__(self, name: str) -> str:
+        return self._texts[self._places[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
 def _table(described: Mapping[str, Any], body: memoryview) -> Table:
     def array(place: Sequence[Any]) -> IntArray:
-        dtype, count, offset = place
-        return np.frombuffer(body, dtype=np.dtype(dtype), count=count, offset=offset)
+        return _array(place, body)
 
     def texts(places: Sequence[Any]) -> TextPool:
-        (_, length, offset) = places[1]
-        return TextPool(array(places[0]), body[offset : offset + length])
+        return _texts(places, body)
 
     ids = described["ids"]
     columns: list[Column] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -31,9 +32,10 @@ from mab_gym.fhir.http._exchange import Request
 from mab_gym.fhir.store._archive import open_archive, write_archive
 from mab_gym.fhir.store._base import BaseTable
 from mab_gym.fhir.store._table import InstantColumn, PoolColumn, Table
+from mab_gym.tasking.chart import Chart
 
 SPEC = HospitalSpec("hospital", seed=5, people=BLOCK + 2)
-DIGESTS = {2: "77acd060a543939f1dae9145cba0ce77d587b6f6f9cdbfd34274873c04bef379"}
+DIGESTS = {3: "77acd060a543939f1dae9145cba0ce77d587b6f6f9cdbfd34274873c04bef379"}
 """The digest of this hospital's archive, by the spec's version.
 
 With another digest the version goes up and the cases are frozen anew: an old archive in a user's cache is not taken for
@@ -241,3 +243,23 @@ def test_other_cohorts_load_nothing_of_it_and_no_time_zone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['mab_gym.cohort.hospital._spec']"
+
+
+def test_the_ledger_says_in_which_documents_a_fact_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAB_GYM_CACHE", str(tmp_path))
+    spec = HospitalSpec("hospital", seed=5, people=3)
+    chart = Chart(embedded_backend(build_archive(spec)))
+    told = 0
+    for mrn in chart.patients():
+        documents = {each["id"]: each for each in chart.search("DocumentReference", patient=mrn, _count="500")}
+        texts = {
+            name: " ".join(base64.b64decode(each["content"][0]["attachment"]["data"]).decode().split()).lower()
+            for name, each in documents.items()
+        }
+        for fact in chart.facts(mrn):
+            for where, quote in zip(fact.documents, fact.quotes, strict=True):
+                told += " ".join(quote.split()).lower()[1:] in texts[where]
+            assert set(fact.contradicted_in) <= set(texts)
+    assert told >= 10
+    assert chart.facts("H0") == ()
+    assert "ledger" not in chart.search("Patient").__next__()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
 from mab_gym.cohort._columns import pretty
-from mab_gym.cohort.hospital._history import Note
+from mab_gym.cohort.hospital._history import Fact, Note
 from mab_gym.cohort.hospital._zone import written
 from mab_gym.cohort.hospital.rows._chart import Chart
 from mab_gym.cohort.hospital.rows._encounters import SERVICE_WORDS
@@ -29,8 +31,8 @@ def document_sheet() -> Sheet:
     return Sheet("DocumentReference", ("date",))
 
 
-def add_documents(chart: Chart, sheet: Sheet) -> None:
-    """Adds a person's notes."""
+def add_documents(chart: Chart, sheet: Sheet) -> int:
+    """Adds a person's notes, and returns the id of the first."""
     notes = chart.history.notes
     first = chart.take(len(notes))
     superseded = {note.replaces for note in notes if note.replaces is not None}
@@ -56,6 +58,31 @@ def add_documents(chart: Chart, sheet: Sheet) -> None:
             content=sheet["content"].text(_content(note)),
             context=sheet["context"].text(_context(chart, note)),
         )
+    return first
+
+
+def ledger_text(facts: Sequence[Fact], first: int) -> str:
+    """Returns a person's ledger as JSON, as the archive keeps it for `mab_gym.tasking.chart.Chart.facts`.
+
+    Args:
+        facts: The facts.
+        first: The id of the person's first note.
+    """
+    told = [
+        [
+            fact.subject,
+            fact.says,
+            fact.since,
+            fact.until,
+            [str(first + place) for place in fact.stands_in],
+            [str(first + place) for place in fact.contradicted_in],
+            fact.structured,
+            fact.quotes,
+            fact.misquotes,
+        ]
+        for fact in facts
+    ]
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 
 def _content(note: Note) -> str:
