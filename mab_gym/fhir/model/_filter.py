@@ -113,6 +113,26 @@ class Filter:
         found = self.matches_any(values)
         return not found if self.negated or self.missing else found
 
+    def for_many(self, resource_type: str) -> Callable[[Mapping[str, Any]], bool]:
+        """Returns `accepts` for many resources of one type, all of which are held meanwhile.
+
+        An element that several of them share, as those of one stay share a code, is looked at once.
+        """
+        tops = {path.top for path in compile_paths(resource_type, self.parameter.expression)}
+        if self.either or self.ids is not None or len(tops) != 1:
+            return self.accepts
+        (top,) = tops
+        known: dict[int, bool] = {}
+
+        def accepts(resource: Mapping[str, Any]) -> bool:
+            element = id(resource.get(top))
+            found = known.get(element)
+            if found is None:
+                found = known[element] = self.accepts(resource)
+            return found
+
+        return accepts
+
 
 def split_alternatives(text: str, separator: str = ",") -> list[str]:
     """Splits a text at separators without a backslash before them; the backslashes stay."""

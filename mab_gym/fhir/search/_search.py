@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -168,13 +168,20 @@ class View:
         self.budget.spend(len(rows) * ROW + looks * (WRITE_LOOKED_AT if names is None else MENTION_LOOKED_AT))
         self._overlay.note_scan(resource_type, len(numbers))
         extra, places, replaced = [], [], []
+        tests = [wanted.for_many(resource_type) for wanted in filters]
+        size = len(table)
         for number, write in touched(self._overlay.writes, numbers, self._until):
             if (row := table.find(write.logical_id)) is not None:
                 replaced.append(row)
             if names is not None and names.isdisjoint(self._overlay.mentions(number)):
                 continue
-            if write.resource is not None and all(wanted.accepts(write.resource) for wanted in filters):
-                extra.append(len(table) + number)
+            if write.resource is None:
+                continue
+            for accepts in tests:
+                if not accepts(write.resource):
+                    break
+            else:
+                extra.append(size + number)
                 places.append(write.position)
         if not extra and not replaced:
             return rows
@@ -395,11 +402,7 @@ class View:
 
     def _found_by(self, resource_type: str, hit: int, wanted: Filter) -> set[Value]:
         """Returns the different values of a hit that satisfy a filter."""
-        return {
-            value
-            for value in self.values(resource_type, hit, wanted.parameter)
-            if any(predicate(value) for predicate in wanted.predicates)
-        }
+        return _satisfying(wanted, self.values(resource_type, hit, wanted.parameter))
 
     def _row_counts(self, resource_type: str, filters: Sequence[Filter], hits: Rows) -> Rows | None:
         """Returns the number of rows in which HAPI's database finds each hit; None if it is one for all."""
@@ -408,8 +411,14 @@ class View:
             return None
         self._spend_on_values(hits, several)
         counts = np.ones(len(hits), dtype=np.intp)
+        table = self._table(resource_type)
+        stored, written = split(hits, len(table))
         for wanted in several:
-            counts *= [max(1, len(self._found_by(resource_type, hit, wanted))) for hit in hits.tolist()]
+            groups = grouped(table, hits[stored], wanted.parameter)
+            of_group = np.array([max(1, len(_satisfying(wanted, values))) for values in groups.values], dtype=np.intp)
+            counts[stored] *= of_group[groups.of_row]
+            for place in written.tolist():
+                counts[place] *= max(1, len(self._found_by(resource_type, int(hits[place]), wanted)))
         return counts
 
     def _spend_on_values(self, hits: Rows, filters: Sequence[Filter]) -> None:
@@ -593,6 +602,11 @@ class View:
         return id_keys(numbers, dict(zip(written.tolist(), self.ids(resource_type, hits[written]), strict=True)))
 
 
+def _satisfying(wanted: Filter, values: Iterable[Value]) -> set[Value]:
+    """Returns the different values that satisfy a filter."""
+    return {value for value in values if any(predicate(value) for predicate in wanted.predicates)}
+
+
 def _merged(rows: Rows, without: Sequence[int], before: Sequence[int], hits: Sequence[int]) -> Rows:
     """Returns rows without some of them and with hits in between, copied once.
 
@@ -602,16 +616,11 @@ def _merged(rows: Rows, without: Sequence[int], before: Sequence[int], hits: Seq
         before: For each hit, the number of the row that it comes before; rising.
         hits: The hits.
     """
-    cuts = [(int(place), 0, hit) for place, hit in zip(np.searchsorted(rows, before), hits, strict=True)]
-    for place, row in zip(np.searchsorted(rows, without).tolist(), without, strict=True):
-        if place < len(rows) and rows[place] == row:
-            cuts.append((place, 1, row))
-    parts: list[Rows] = []
-    begin = 0
-    for place, left_out, hit in sorted(cuts, key=itemgetter(0, 1)):
-        parts += [rows[begin:place], np.array([] if left_out else [hit], dtype=np.intp)]
-        begin = place + left_out
-    return np.concatenate([*parts, rows[begin:]])
+    places = np.searchsorted(rows, without).tolist()
+    there = [place for place, row in zip(places, without, strict=True) if place < len(rows) and rows[place] == row]
+    if there:
+        rows = np.delete(rows, there)
+    return np.insert(rows.astype(np.intp, copy=False), np.searchsorted(rows, before), hits)
 
 
 def _last_where_missing(numbers: Keys, descending: bool) -> Keys:

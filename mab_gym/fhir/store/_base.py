@@ -345,12 +345,16 @@ class BaseTable:
         ):
             return None
         number = int(logical_id)
+        if number > self._greatest_id:
+            return None  # as of all that was written after the snapshot
         order = self._id_order
-        place = int(np.searchsorted(ids, number, sorter=order))
-        if place == len(ids):
-            return None
+        place = int(ids.searchsorted(number, sorter=order))
         row = place if order is None else int(order[place])
         return row if ids[row] == number else None
+
+    @cached_property
+    def _greatest_id(self) -> int:
+        return int(np.asarray(self.table.ids).max(initial=-1))
 
     @cached_property
     def _id_order(self) -> Rows | None:
