@@ -259,11 +259,12 @@ class Episode:
         self._fault = ""
         try:
             staging = self.rules.stage(family, case, variants, seed)
-            if staging.resources:
-                self.session.prepare(staging.resources)
-                chart = chart.with_laid_over(staging.resources)
+            if staging.resources or staging.arrivals:
+                self.session.prepare((*staging.arrivals, *staging.resources))
             else:
                 self.session.reset()
+            if staging.resources:
+                chart = chart.with_laid_over(staging.resources)
         except Exception as error:
             if isinstance(error, MabGymError) and not isinstance(error, InfrastructureError):
                 raise  # the caller has to put it right

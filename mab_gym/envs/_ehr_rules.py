@@ -19,7 +19,7 @@ from mab_gym.actions import (
     sent,
 )
 from mab_gym.backends import Backend, RecordSession
-from mab_gym.envs._environment_file import USUAL_MINUTES
+from mab_gym.envs._environment_file import HANDBOOK, USUAL_MINUTES
 from mab_gym.episode import Begun, End, Exchange
 from mab_gym.errors import InfrastructureError, MabGymError, UsageError, as_infrastructure
 from mab_gym.fhir.http._exchange import Request
@@ -47,14 +47,15 @@ class EhrRules:
         reward: ``sparse`` or ``partial``; see `Verdict.credit`.
         verbs: The verbs of an agent's requests, of `mab_gym.actions.ALL_VERBS`.
         minutes: Simulated minutes that a request takes, where the case's family has a clock.
+        knowledge: The place of the protocol, one of `mab_gym.tasking._family.KNOWLEDGE`.
 
     Raises:
         UsageError: There is no such reward.
     """
 
     __slots__ = (
-        "_backend", "_chart", "_cost", "_fault", "_known", "_minutes", "_partial", "_session", "_stay", "_verbs",
-        "_wording", "_written",
+        "_backend", "_chart", "_cost", "_fault", "_knowledge", "_known", "_minutes", "_partial", "_session", "_stay",
+        "_verbs", "_wording", "_written",
     )  # fmt: skip
 
     by_criteria = True
@@ -67,6 +68,7 @@ class EhrRules:
         reward: str = "sparse",
         verbs: Sequence[str] = VERBS,
         minutes: int = USUAL_MINUTES,
+        knowledge: str = HANDBOOK,
     ) -> None:
         if reward not in REWARDS:
             raise UsageError(f"a reward is {' or '.join(REWARDS)}, not {reward!r}")
@@ -76,6 +78,7 @@ class EhrRules:
         self._partial = reward == "partial"
         self._verbs = tuple(verbs)
         self._minutes = minutes
+        self._knowledge = knowledge
         self._stay: Stay | None = None
         self._cost = CostMeter()
 
@@ -86,7 +89,7 @@ class EhrRules:
 
     def stage(self, family: Family, case: Case, variants: Sequence[str], seed: int) -> Staging:
         """Applies the variants."""
-        return stage(family, case, self._chart, self._backend.now.isoformat(), variants, seed)
+        return stage(family, case, self._chart, self._backend.now.isoformat(), variants, seed, self._knowledge)
 
     def begin(self, begun: Begun, session: RecordSession, words: tuple[str, str], max_steps: int) -> str:
         """Words the task."""
@@ -168,7 +171,7 @@ class EhrRules:
             InfrastructureError: The record system failed, or the verifier did.
         """
         try:
-            result = Result(answer, tuple(writes), self._known, self.course)
+            result = Result(answer, tuple(writes), self._known, self.course, self._knowledge)
             return begun.family.verify(begun.case, begun.chart, result)
         except InfrastructureError:
             raise

@@ -10,6 +10,8 @@ kind = "query"
 count = 30     # with drawn cases: so many of each family once, by the seed, in place of fresh ones at every reset
 seed = 300
 distinct = 10_000        # with drawn cases: so many different ones of each family the audit must find at least
+services = ["ward"]      # with a folder that is divided by service: those of these alone
+knowledge = "handbook"   # the place of a family's protocol: "prompt", "handbook", or "none"
 [data]         # the cohort they are played on
 cohort = "canonical"
 [official]     # with protocol = "official": its files, else given by gymnasium.make or environment variables
@@ -49,6 +51,7 @@ from mab_gym.backends._kinds import EMBEDDED, BackendKind, backend_kind, backend
 from mab_gym.errors import ContentError, NotInstalledError, UsageError, how_to_install
 from mab_gym.official._locate import OfficialFiles
 from mab_gym.tasking._difficulty import DIFFICULTIES
+from mab_gym.tasking._family import KNOWLEDGE
 from mab_gym.tasking._kinds import KINDS
 from mab_gym.tasking.verdict import REWARDS
 
@@ -57,6 +60,8 @@ ENTRY_POINTS = "mab_gym.envs"
 FOLDERS_VARIABLE = "MAB_GYM_ENVS"
 """Environment variable with further folders of environment files, separated as in PATH; what they name runs."""
 
+HANDBOOK = "handbook"
+"""The usual place of a family's protocol; see `mab_gym.tasking._family.KNOWLEDGE`."""
 USUAL_MINUTES = 1
 """Simulated minutes that a request takes, in families that have a clock."""
 
@@ -64,7 +69,18 @@ SPLITS = ("test", "validation", "train")
 """The splits of which environments may have siblings; see `sibling`."""
 
 _TABLES: Mapping[str, tuple[str, ...]] = {
-    "tasks": ("families", "kind", "difficulty", "cases", "count", "distinct", "seed", "folder"),
+    "tasks": (
+        "families",
+        "kind",
+        "difficulty",
+        "cases",
+        "count",
+        "distinct",
+        "seed",
+        "folder",
+        "services",
+        "knowledge",
+    ),
     "data": ("cohort", "archive"),
     "episode": ("protocol", "backend", "max_steps", "max_obs_chars", "reward", "actions", "minutes_per_action"),
     "requires": ("modules", "extra"),
@@ -77,6 +93,7 @@ _CHOICES: Mapping[str, Iterable[str]] = {
     "difficulty": DIFFICULTIES,
     "cases": ("frozen", "drawn"),
     "reward": REWARDS,
+    "knowledge": KNOWLEDGE,
 }
 _OFFICIAL = "official"
 """The table whose keys are the fields of `OfficialFiles`."""
@@ -110,6 +127,8 @@ class Environment:
         reward: ``sparse`` for 1 where a case is solved and 0 where not, ``partial`` for the verdict's credit.
         actions: The verbs of an agent's requests, GET and POST among them.
         minutes_per_action: Simulated minutes that a request takes, 0 to 1,440; nothing where a family has no clock.
+        services: Only families of these services; empty for all.
+        knowledge: The place of a family's protocol: ``prompt``, ``handbook`` or ``none``.
         modules: Python modules that it needs.
         extra: The extra of this package that installs them.
     """
@@ -135,6 +154,8 @@ class Environment:
     reward: str = "sparse"
     actions: tuple[str, ...] = VERBS
     minutes_per_action: int = USUAL_MINUTES
+    services: tuple[str, ...] = ()
+    knowledge: str = HANDBOOK
     modules: tuple[str, ...] = ()
     extra: str = ""
 
@@ -154,6 +175,9 @@ class Environment:
         minutes = self.minutes_per_action
         if not isinstance(minutes, int) or isinstance(minutes, bool) or not 0 <= minutes <= 1440:
             raise UsageError(f"{self.id}: minutes_per_action is a whole number from 0 to 1440, not {minutes!r}")
+        if self.knowledge not in KNOWLEDGE:
+            raise UsageError(f"{self.id}: knowledge is one of {', '.join(KNOWLEDGE)}, not {self.knowledge!r}")
+        object.__setattr__(self, "services", tuple(self.services))
         object.__setattr__(self, "actions", tuple(verb for verb in ALL_VERBS if verb in given))
         kind = find_kind(self.backend)
         if kind is not None and not isinstance(self.settings, kind.settings):
@@ -212,7 +236,7 @@ def read_environment(path: Path, overrides: Mapping[str, Any] | None = None) -> 
     for name, allowed in _CHOICES.items():
         if name in told and told[name] not in allowed:
             raise ContentError(f"{path}: {name} is one of {', '.join(allowed)}, not {told[name]!r}")
-    told.update({name: tuple(told[name]) for name in ("families", "modules") if name in told})
+    told.update({name: tuple(told[name]) for name in ("families", "services", "modules") if name in told})
     overrides = overrides or {}
     _check_names(overrides)
     told.update({key: value for key, value in overrides.items() if key in _OWN_KEYS})

@@ -100,7 +100,7 @@ def open_scenario(environment: Environment, progress: Progress | None = None) ->
         if environment.archive is not None and kind.needs_archive:
             _check_people(tasks, chart, environment)
         wording = PROTOCOLS[environment.protocol]
-        rules = environment.reward, environment.actions, environment.minutes_per_action
+        rules = environment.reward, environment.actions, environment.minutes_per_action, environment.knowledge
         return Scenario(environment, backend, chart, tasks, lambda: EhrRules(backend, chart, wording, *rules))
 
 
@@ -160,8 +160,11 @@ def _chosen(all_families: Iterable[Family], environment: Environment) -> list[Fa
         if (not environment.families or family.name in environment.families)
         and environment.kind in (None, family.kind)
         and environment.difficulty in (None, family.difficulty)
+        and (not environment.services or family.service in environment.services)
     ]
     unknown = set(environment.families) - {family.name for family in families}
+    if missing := set(environment.services) - {family.service for family in families}:
+        raise UsageError(f"{environment.id}: there is no such service here: {', '.join(sorted(missing))}")
     if unknown:
         raise UsageError(f"{environment.id}: there is no such task family here: {', '.join(sorted(unknown))}")
     return families

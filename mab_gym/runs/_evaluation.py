@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import gymnasium
 
 from mab_gym import __version__
-from mab_gym.envs._environment_file import USUAL_MINUTES, environment_file, sibling
+from mab_gym.envs._environment_file import HANDBOOK, USUAL_MINUTES, environment_file, sibling
 from mab_gym.envs._make import DEFAULT_ENV, make
 from mab_gym.envs._scenario import Scenario
 from mab_gym.errors import AgentLostError, StorageError, UsageError
@@ -153,6 +153,7 @@ class Run:
             "variant": self.options["variant"],
             **digests(self.scenario, self.name),
             **({} if minutes == USUAL_MINUTES else {"minutes_per_action": minutes}),
+            **({} if environment.knowledge == HANDBOOK else {"knowledge": environment.knowledge}),
             "seed": self.plan.seed,
             "repeat": self.plan.repeat,
             "episodes": len(self.todo),

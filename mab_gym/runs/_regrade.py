@@ -18,7 +18,7 @@ from mab_gym.runs._driver import Driver, unwrapped
 from mab_gym.runs._records import EpisodeRecord, read_about, read_records, record_from
 from mab_gym.runs._rollout import draws_cases, reset_options
 
-_RULES = ("max_steps", "max_obs_chars", "minutes_per_action")
+_RULES = ("max_steps", "max_obs_chars", "minutes_per_action", "knowledge")
 """The rules of a run that its environment's file need not say."""
 _JUDGED = ("success", "failure", "unsafe", "credit")
 
@@ -79,7 +79,7 @@ def reopened(folder: Path, about: Mapping[str, Any]) -> tuple[gymnasium.Env[Any,
     name = about.get("file") or about.get("env")
     if not isinstance(name, str):
         raise UsageError(f"{folder} does not say which environment was played")
-    rules = {rule: about[rule] for rule in _RULES if isinstance(about.get(rule), int)}
+    rules = {rule: about[rule] for rule in _RULES if isinstance(about.get(rule), int | str)}
     env = make(name, backend=EMBEDDED, **rules)
     scenario = unwrapped(env).scenario
     then, now = str(about.get("archive")), scenario.backend.digest

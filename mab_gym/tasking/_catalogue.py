@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from mab_gym._content import bundled_folder, named_places, offered_places
 from mab_gym._opening import Opened
@@ -100,18 +101,45 @@ def load_folder(folder: Path) -> list[Family]:
     Raises:
         ContentError: There is no such folder, or a family in it is incomplete or wrong.
     """
-    return [load_family(Path(child)) for child, _ in _families(folder)]
+    return [load_family(Path(found.folder), found.service) for found in _families(folder)]
 
 
-def _families(folder: Path) -> list[tuple[str, Stamps]]:
-    """Finds the families of a folder, ordered by name, with the stamps of their files."""
+class _Found(NamedTuple):
+    """A family's folder, the service that it lies in (empty for none), and the stamps of its files."""
+
+    folder: str
+    service: str
+    state: Stamps
+
+
+SERVICE = "service.toml"
+"""The file of a folder in a folder of families that holds the families of one service."""
+
+
+def _families(folder: Path) -> tuple[_Found, ...]:
+    """Finds the families of a folder, and those of the services in it, ordered by name."""
     try:
-        with os.scandir(folder) as found:
-            children = sorted(entry.path for entry in found if entry.is_dir())
+        children = _folders(folder)
     except OSError:
         raise ContentError(f"there is no folder of task families at {folder}") from None
-    stamped = ((child, stamps(child)) for child in children)
-    return [(child, state) for child, state in stamped if any(name == "task.toml" for name, _ in state)]
+    found: list[_Found] = []
+    for child in children:
+        state = stamps(child)
+        if _has(state, "task.toml"):
+            found.append(_Found(child, "", state))
+        elif _has(state, SERVICE):
+            below = ((each, stamps(each)) for each in _folders(child))
+            found += [_Found(each, Path(child).name, state) for each, state in below if _has(state, "task.toml")]
+    return tuple(found)
+
+
+def _folders(folder: Path | str) -> list[str]:
+    with os.scandir(folder) as found:
+        return sorted(entry.path for entry in found if entry.is_dir())
+
+
+def _has(state: Stamps, file: str) -> bool:
+    return any(name == file for name, _ in state)
 
 
 _LOADED: Opened[Catalogue] = Opened()
@@ -132,7 +160,7 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
         folders = (bundled_folder("tasks"), *_offered(), *named_places(FOLDERS_VARIABLE), *_REGISTERED)
     else:
         folders = (folder,)
-    state = tuple(found for each in folders for found in _families(each))
+    state = tuple((_families(each), stamps(each)) for each in folders)
     return _LOADED.get(folders, state, lambda: Catalogue(family for each in folders for family in load_folder(each)))
 
 

@@ -1,9 +1,11 @@
 """Task families: loads a family from its folder, wherever that is.
 
 tasks/latest_magnesium/
-    task.toml      name, number, kind, summary; max_steps, if episodes of it are longer or shorter than others
+    task.toml      name, number, kind, summary; max_steps, if episodes of it are longer or shorter than others; pages,
+                   the handbook's pages that hold its protocol; sources; tables rules and traps, for the docs
     prompt.md      context, a line ---, question; filled with the case's params, {now}, and {patient}, which variants
-                   may replace by another name
+                   may replace by another name; {protocol}, for the protocol as far as it is told; and the names of
+                   texts that lie above all families of a folder, as {house} for house.md
     cases.py       BRANCHES and draw(chart, rng, branch); WHO, if the patient is named by another parameter than mrn
     verifier.py    verify(case, chart, result)
     solution.py    solve(case, desk)
@@ -11,6 +13,7 @@ tasks/latest_magnesium/
     gold.jsonl     their answers and writes as data, for tests to compare with
     prompt_lookup.md   optional: the context without codes, for the variant ``lookup``
     course.py      optional: begin(case, chart), the course of a stay on the clock
+    arrivals.py    optional: arrive(case, chart), resources that have come in with the case: a message, a request
     menu.py        optional: guide(opening), which puts the decisions of a case to a learner (`mab_gym.menu`)
 """
 
@@ -27,9 +30,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from mab_gym._opening import OPENING, Stamp, stamp_of
+from mab_gym.cohort.hospital._pages import page_text
 from mab_gym.errors import ContentError
 from mab_gym.tasking._difficulty import DIFFICULTIES, UNRATED, rated_by
 from mab_gym.tasking._kinds import KINDS
@@ -42,6 +46,10 @@ from mab_gym.tasking.verdict import Verdict
 
 Stamps = tuple[tuple[str, Stamp], ...]
 
+KNOWLEDGE: Final = ("prompt", "handbook", "none")
+"""Places of a case's protocol: in the prompt, in the handbook's pages among the records, or nowhere."""
+PROTOCOL = "protocol"
+"""The prompt's placeholder for the protocol, as far as it is told."""
 PATIENT = "patient"
 """The prompt's placeholder for the name of the patient, which variants exchange; the case needs an ``mrn`` for it."""
 BY_MRN = "the patient with the MRN {}"
@@ -73,6 +81,14 @@ class Solve(Protocol):
         ...
 
 
+class Arrive(Protocol):
+    """A function that tells which resources came in with a case."""
+
+    def __call__(self, case: Case, chart: Chart) -> Sequence[Mapping[str, Any]]:
+        """Returns the resources, with their ids."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """One category of tasks.
@@ -98,6 +114,12 @@ class Family:
         who: The parameter that names the case's patient; no two cases of a set are about the same one.
         course: Returns the course of a case's stay; None if the family has no clock.
         guide: Plays a case by questions, for menus; None if the family has none.
+        service: The folder of families that it lies in, as ``ward``; empty where folders are not divided by service.
+        pages: Numbers of the handbook's pages that hold its protocol, as ``MED-101``.
+        sources: Publications behind its rules and accepted ways.
+        rules: By the name of each rule that its gold solution follows, one sentence.
+        traps: By name, one sentence on each thing that misleads.
+        arrive: Returns what came in with a case; None if nothing does.
     """
 
     name: str
@@ -118,16 +140,24 @@ class Family:
     excused: Mapping[str, str] = field(default_factory=dict)
     course: Begin | None = None
     guide: Callable[[str], Any] | None = None
+    service: str = ""
+    pages: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    rules: Mapping[str, str] = field(default_factory=dict)
+    traps: Mapping[str, str] = field(default_factory=dict)
+    arrive: Arrive | None = None
 
-    def prompt(self, case: Case, now: str, patient: str = "") -> tuple[str, str]:
+    def prompt(self, case: Case, now: str, patient: str = "", knowledge: str = "handbook") -> tuple[str, str]:
         """Returns the context and the question of a case.
 
         Args:
             case: A case of this family.
             now: The record system's clock, as text.
             patient: The words for ``{patient}``; if empty, "the patient with the MRN …".
+            knowledge: The place of the protocol, one of `KNOWLEDGE`.
         """
-        values = {"now": now, PATIENT: patient or BY_MRN.format(case.params.get("mrn", "")), **case.params}
+        whom = patient or BY_MRN.format(case.params.get("mrn", ""))
+        values = {"now": now, PATIENT: whom, PROTOCOL: told_protocol(self.pages, knowledge), **case.params}
         return self.context.format_map(values), self.question.format_map(values)
 
     @property
@@ -179,16 +209,41 @@ class Family:
         raise ContentError(f"family {self.name}: the chart has no patient for its branch {branch!r}")
 
 
-def load_family(folder: Path) -> Family:
+def told_protocol(pages: Sequence[str], knowledge: str) -> str:
+    """Returns what a prompt says of a protocol.
+
+    Args:
+        pages: Numbers of the handbook's pages; without any there is nothing to say.
+        knowledge: One of `KNOWLEDGE`.
+    """
+    if not pages:
+        return ""
+    if knowledge == "prompt":
+        return "Work by the hospital's protocol:\n\n" + "\n\n".join(map(page_text, pages))
+    return _TOLD[knowledge]
+
+
+_TOLD: Final = {
+    "handbook": "Work by the hospital's handbook, which is among the records: DocumentReferences with the category "
+    "handbook, the text in the attachment (base64). Find the pages that apply; only the version in force holds.",
+    "none": "There is no protocol of this hospital to go by: work by recognised practice.",
+}
+
+
+def load_family(folder: Path, service: str = "") -> Family:
     """Loads a family from its folder.
 
     Its Python files are executed, so load only families from people whom you trust.
+
+    Args:
+        folder: The folder.
+        service: The service's name, if the folder lies in one of those.
 
     Raises:
         ContentError: A file is missing or wrong; the text names the file, and the line if there is one.
     """
     with OPENING:  # another thread must not find a module that is still being run
-        return _load(folder)
+        return _load(folder, service)
 
 
 def stamps(folder: Path | str) -> Stamps:
@@ -197,14 +252,14 @@ def stamps(folder: Path | str) -> Stamps:
         return tuple(sorted((entry.name, stamp_of(entry.stat())) for entry in found if entry.is_file()))
 
 
-def _load(folder: Path) -> Family:
+def _load(folder: Path, service: str) -> Family:
     missing = [part for part in PARTS if not (folder / part).is_file()]
     if missing:
         raise ContentError(f"{folder}: a family needs {', '.join(PARTS)}; missing: {', '.join(missing)}")
     about = _read_toml(folder / "task.toml")
     package = _package(folder)
     cases_module = _module(folder / "cases.py", package)
-    context, separator, question = (folder / "prompt.md").read_text(encoding="utf-8").partition("\n---\n")
+    context, separator, question = _prompt(folder, service).partition("\n---\n")
     if not separator:
         raise ContentError(f"{folder / 'prompt.md'}: write the context, a line with ---, and the question")
     branches = _attribute(cases_module, "BRANCHES", folder / "cases.py")
@@ -234,9 +289,32 @@ def _load(folder: Path) -> Family:
         excused=_excused(about, folder),
         course=_course(folder, package),
         guide=_guide(folder, package),
+        service=service,
+        pages=_pages(about, folder),
+        sources=_texts(about, "sources", folder),
+        rules=_sentences(about, "rules", folder),
+        traps=_sentences(about, "traps", folder),
+        arrive=_arrive(folder, package),
     )
     _check_prompt(family, folder)
     return family
+
+
+def _prompt(folder: Path, service: str) -> str:
+    """Reads the prompt, with the texts that it shares with the other families of the folder."""
+    text = (folder / "prompt.md").read_text(encoding="utf-8")
+    for path in sorted((folder.parent.parent if service else folder.parent).glob("*.md")):
+        if f"{{{path.stem}}}" in text:
+            text = text.replace(f"{{{path.stem}}}", path.read_text(encoding="utf-8").strip())
+    return text
+
+
+def _arrive(folder: Path, package: str) -> Arrive | None:
+    path = folder / "arrivals.py"
+    if not path.is_file():
+        return None
+    arrive: Arrive = _attribute(_module(path, package), "arrive", path)
+    return arrive
 
 
 def _course(folder: Path, package: str) -> Begin | None:
@@ -278,10 +356,31 @@ def _max_steps(about: Mapping[str, Any], folder: Path) -> int | None:
 
 def _excused(about: Mapping[str, Any], folder: Path) -> Mapping[str, str]:
     """Reads why the audit excuses rules and shortcuts, by name."""
-    given = about.get("excused", {})
+    return _sentences(about, "excused", folder)
+
+
+def _sentences(about: Mapping[str, Any], table: str, folder: Path) -> Mapping[str, str]:
+    given = about.get(table, {})
     if not isinstance(given, dict) or not all(isinstance(why, str) and why for why in given.values()):
-        raise ContentError(f"{folder / 'task.toml'}: [excused] maps the name of a rule or shortcut to the reason")
+        raise ContentError(f"{folder / 'task.toml'}: [{table}] maps names to a sentence each")
     return given
+
+
+def _texts(about: Mapping[str, Any], key: str, folder: Path) -> tuple[str, ...]:
+    given = about.get(key, [])
+    if not isinstance(given, list) or not all(isinstance(each, str) and each for each in given):
+        raise ContentError(f"{folder / 'task.toml'}: {key} is a list of texts, not {given!r}")
+    return tuple(given)
+
+
+def _pages(about: Mapping[str, Any], folder: Path) -> tuple[str, ...]:
+    pages = _texts(about, "pages", folder)
+    for number in pages:
+        try:
+            page_text(number)
+        except ContentError as error:
+            raise ContentError(f"{folder / 'task.toml'}: {error}") from None
+    return pages
 
 
 def _choice(about: Mapping[str, Any], key: str, allowed: Sequence[str], folder: Path) -> str:
@@ -335,7 +434,7 @@ def _check_prompt(family: Family, folder: Path) -> None:
     except ValueError as error:
         raise ContentError(f"{folder / 'prompt.md'}: {error} (write {{{{ and }}}} for plain braces)") from None
     for case in family.cases:
-        missing = {"mrn" if name == PATIENT else name for name in named} - {"now", *case.params}
+        missing = {"mrn" if name == PATIENT else name for name in named} - {"now", PROTOCOL, *case.params}
         if missing:
             raise ContentError(
                 f"{folder / 'cases.jsonl'}: case {case.id} lacks {', '.join(sorted(missing))}, which prompt.md names"

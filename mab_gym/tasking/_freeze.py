@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from mab_gym.actions import ALL_VERBS, VERBS
+from mab_gym.actions import ALL_VERBS
 from mab_gym.backends import Backend
 from mab_gym.tasking._family import Family
 from mab_gym.tasking._gold import play_gold
@@ -43,8 +43,7 @@ def freeze(
     cases, gold = "", ""
     for case in family.draw_cases(chart, seed, count):
         session = attended(family, case, chart, backend.open())
-        verbs = VERBS if family.course is None else ALL_VERBS
-        run = play_gold(family.solve, case, Desk(backend.base_url, backend.now), session, verbs=verbs)
+        run = play_gold(family.solve, case, Desk(backend.base_url, backend.now), session, verbs=ALL_VERBS)
         cases += replace(case, steps=run.steps).to_json() + "\n"
         gold += run.to_json(case) + "\n"
     written = []

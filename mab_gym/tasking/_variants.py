@@ -53,11 +53,13 @@ class Staging:
         words: Context and question.
         resources: Resources laid over the snapshot.
         variants: The names of the variants that changed anything.
+        arrivals: Resources that came in with the case; the chart of verifiers does not hold them.
     """
 
     words: Words
     resources: tuple[Resource, ...] = ()
     variants: tuple[str, ...] = ()
+    arrivals: tuple[Resource, ...] = ()
 
 
 def read_variants(asked: object) -> tuple[str, ...]:
@@ -75,7 +77,9 @@ def read_variants(asked: object) -> tuple[str, ...]:
     return tuple(name for name in VARIANTS if name in names)
 
 
-def stage(family: Family, case: Case, chart: Chart, now: str, variants: Sequence[str], seed: int) -> Staging:
+def stage(
+    family: Family, case: Case, chart: Chart, now: str, variants: Sequence[str], seed: int, knowledge: str = "handbook"
+) -> Staging:
     """Applies variants to a case.
 
     Args:
@@ -85,11 +89,14 @@ def stage(family: Family, case: Case, chart: Chart, now: str, variants: Sequence
         now: The record system's clock, as the prompt writes it.
         variants: From `read_variants`.
         seed: Equal seeds stage a case equally.
+        knowledge: The place of the protocol, one of `mab_gym.tasking._family.KNOWLEDGE`.
     """
-    staging = Staging(family.prompt(case, now))
+    arrivals = () if family.arrive is None else tuple(family.arrive(case, chart))
+    staging = Staging(family.prompt(case, now, knowledge=knowledge), arrivals=arrivals)
     for name in variants:
         # Each variant has its own random generator, so that it is the same alone and combined with others.
-        changed = VARIANTS[name](_Setting(family, case, chart, now, random.Random(f"{seed}/{case.id}/{name}")), staging)
+        rng = random.Random(f"{seed}/{case.id}/{name}")
+        changed = VARIANTS[name](_Setting(family, case, chart, now, rng, knowledge), staging)
         if (changed.words, changed.resources) != (staging.words, staging.resources):
             staging = replace(changed, variants=(*staging.variants, name))
     return staging
@@ -110,6 +117,7 @@ class _Setting:
     chart: Chart
     now: str
     rng: random.Random
+    knowledge: str
 
     def seen(self) -> _Witness:
         """Runs the verifier on a chart that notes what it reads, and returns that chart."""
@@ -194,7 +202,8 @@ def _by_name(setting: _Setting, staging: Staging) -> Staging:
     if len(same) > 1:
         return staging
     name, birth_date = _known_as(patient)
-    _, question = setting.family.prompt(setting.case, setting.now, f"the patient {name}, born on {birth_date}")
+    whom = f"the patient {name}, born on {birth_date}"
+    _, question = setting.family.prompt(setting.case, setting.now, whom, setting.knowledge)
     context = f"{staging.words[0]} A patient's MRN is the id of the Patient resource."
     return replace(staging, words=(context, question))
 

@@ -40,12 +40,15 @@ class Result:
         writes: The writes that the record system really executed for it, in order.
         known: A cache of the meanings of these writes, for an episode that is judged several times.
         course: The course of the stay; None where the family has no clock.
+        knowledge: The place of the protocol, one of ``prompt``, ``handbook`` and ``none``. Without a protocol, other
+            recognised ways may be right, too.
     """
 
     answer: str
     writes: Sequence[Write]
     known: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
     course: StayRecord | None = field(default=None, compare=False, repr=False)
+    knowledge: str = "handbook"
 
 
 @dataclass(frozen=True, slots=True)

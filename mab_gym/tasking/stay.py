@@ -7,7 +7,7 @@ A family whose folder holds ``course.py`` has a clock. Its ``begin(case, chart)`
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
@@ -300,13 +300,15 @@ class Begin(Protocol):
         ...
 
 
-class _OnTheClock(Protocol):
+class _WithCases(Protocol):
     @property
     def course(self) -> Begin | None: ...
+    @property
+    def arrive(self) -> Callable[[Case, Chart], Sequence[Mapping[str, Any]]] | None: ...
 
 
-def attended(family: _OnTheClock, case: Case, chart: Chart, session: RecordSession, minutes: int = 1) -> Any:
-    """Returns a session for a case: a `Stay` where its family has a clock, else the session itself.
+def attended(family: _WithCases, case: Case, chart: Chart, session: RecordSession, minutes: int = 1) -> Any:
+    """Returns a session for a case, with its arrivals: a `Stay` where its family has a clock, else the session itself.
 
     Args:
         family: The case's family.
@@ -315,4 +317,6 @@ def attended(family: _OnTheClock, case: Case, chart: Chart, session: RecordSessi
         session: A session at that snapshot.
         minutes: Simulated minutes that each request takes.
     """
+    if family.arrive is not None:
+        session.prepare(family.arrive(case, chart))
     return session if family.course is None else family.course(case, chart).admit(session, case, minutes)

@@ -7,19 +7,16 @@ have their sources in its comments and in `HandbookPage.sources`. They are for l
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 from mab_gym.cohort.hospital._history import Practitioner, Staff
+from mab_gym.cohort.hospital._pages import keys, read_page
 from mab_gym.cohort.hospital._spec import HospitalSpec
 from mab_gym.errors import ContentError
 
-FOLDER: Final = Path(__file__).with_name("tables") / "handbook"
 _SENIOR: Final = ("physician", "pharmacist", "nurse", "resident", "therapist", "clerk")
 """Roles that sign a page, the first that a service has."""
 
@@ -99,19 +96,8 @@ def current(staff: Staff, key: str) -> HandbookPage:
     return _pages(key, staff)[0]
 
 
-@cache
-def keys() -> tuple[str, ...]:
-    """Returns the keys of all pages, in order."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
-
-
-@cache
-def _read(key: str) -> dict[str, Any]:
-    return tomllib.loads((FOLDER / f"{key}.toml").read_text(encoding="utf-8"))
-
-
 def _pages(key: str, staff: Staff) -> list[HandbookPage]:
-    page = _read(key)
+    page = read_page(key)
     pages: list[HandbookPage] = []
     for place, version in enumerate(page["versions"]):
         newer = page["versions"][place - 1] if place else None
