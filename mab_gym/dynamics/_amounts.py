@@ -115,6 +115,8 @@ def _in_unit(value: float, unit: Sized, drug: Drug, weight_kg: float | None) -> 
             return amount * (2 if kind == "mmol" else 1) / drug.meq_per_g
     if kind == "mL" and drug.per_ml is not None:
         return amount * drug.per_ml
+    if kind == "{puff}" and drug.per_puff is not None:
+        return amount * drug.per_puff
     if wanted == "{unit}" and kind == "[iU]":
         return amount
     return f"{drug.drug} is given in {spoken(wanted)}, and this order says {spoken(kind)}"

@@ -98,6 +98,7 @@ class Drug:
         push: False if it is never injected at once.
         hold: The rule by which nurses hold it (`mab_gym.dynamics._holds`); empty for none.
         names: Names in lower case.
+        per_puff: ``unit`` in a puff of the usual inhaler; None where there is none.
     """
 
     drug: str
@@ -112,6 +113,7 @@ class Drug:
     push: bool
     hold: str
     names: tuple[str, ...]
+    per_puff: float | None = None
 
 
 def _rows(name: str) -> Iterator[Mapping[str, str]]:
@@ -153,7 +155,7 @@ def panels() -> Mapping[str, Panel]:
     return found
 
 
-def _number(written: str) -> float | None:
+def _number(written: str | None) -> float | None:
     return float(written) if written else None
 
 
@@ -165,6 +167,7 @@ def formulary() -> Mapping[str, Drug]:
             row["drug"], row["rxnorm"], row["unit"], _number(row["meq_per_g"]), _number(row["per_ml"]),
             tuple(row["routes"].split()), _number(row["usual_rate"]), _number(row["most_once"]),
             _number(row["most_hour"]), row["push"] != "no", row["hold"], tuple(row["names"].split("|")),
+            _number(row["per_puff"]),
         )
         for row in _rows("formulary.csv")
     }  # fmt: skip

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from mab_gym.dynamics import _wait
+from mab_gym.dynamics._examinations import Examinations
 from mab_gym.dynamics._hospital import Hospital
 from mab_gym.dynamics._known import Known
 from mab_gym.dynamics._laboratory import Laboratory
@@ -51,8 +52,8 @@ class ClockedSession:
     """
 
     __slots__ = (
-        "_begun", "_given_up", "_hospital", "_laboratory", "_messages", "_minutes", "_news", "_pharmacy", "_seen",
-        "_session", "_ward",
+        "_begun", "_examinations", "_given_up", "_hospital", "_laboratory", "_messages", "_minutes", "_news",
+        "_pharmacy", "_seen", "_session", "_ward",
     )  # fmt: skip
 
     def __init__(self, course: Settings, session: RecordSession, case: Case, minutes_per_action: int) -> None:
@@ -69,6 +70,7 @@ class ClockedSession:
         self._pharmacy = Pharmacy(self._hospital, known)
         self._ward = Ward(self._hospital, known, values)
         self._messages = Messages(self._hospital)
+        self._examinations = Examinations(self._hospital)
         self._seen = len(session.writes)
         self._begun = False
         self._given_up = False
@@ -235,7 +237,8 @@ class ClockedSession:
             if write.interaction == "create" and write.resource.get("status") == "active":
                 self._messages.take_consult(address, write.resource)
             return
-        self._laboratory.take(address, write.resource)
+        if not self._examinations.take(address, write.resource):
+            self._laboratory.take(address, write.resource)
 
     def _is_ours(self, resource: Mapping[str, Any] | None, element: str = "subject") -> bool:
         """Tells if a resource is about this stay's patient; one that was deleted may be."""

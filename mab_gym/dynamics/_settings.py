@@ -37,6 +37,9 @@ class Answer(NamedTuple):
 Replies = Callable[[Message, StayRecord], Answer | None]
 """Answers a message of the agent; None if nobody answers it."""
 
+Studies = Callable[[str, StayRecord], str]
+"""Says what an examination finds as it is done: called with its key, as in ``chest_xray``; empty for nothing acute."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -65,6 +68,7 @@ class Settings:
     holds: bool = True
     replies: Replies | None = None
     consults: Replies | None = None
+    studies: Studies | None = None
 
     def __post_init__(self) -> None:
         """Checks the numbers.

@@ -20,12 +20,12 @@ from typing import Any
 from mab_gym.backends import RecordSession
 from mab_gym.dynamics._body import CONTINUOUS, Body, Dose
 from mab_gym.dynamics._clocked import ClockedSession
-from mab_gym.dynamics._settings import MEALS, Answer, Replies, Settings
+from mab_gym.dynamics._settings import MEALS, Answer, Replies, Settings, Studies
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.stay import Stay
 
-__all__ = ["CONTINUOUS", "MEALS", "Answer", "Body", "Course", "Dose", "Replies", "standing_orders"]
+__all__ = ["CONTINUOUS", "MEALS", "Answer", "Body", "Course", "Dose", "Replies", "Studies", "standing_orders"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,7 @@ class Course(Settings):
         holds: True if nurses hold doses by their rules (docs/hospital.md).
         replies: Answers messages.
         consults: Answers requests for a consult; called with the request's words as a message.
+        studies: Says what imaging, an electrocardiogram or an echocardiogram finds; None where none are done.
 
     Raises:
         ContentError: A number is not as it should be.
