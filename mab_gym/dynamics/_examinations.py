@@ -158,12 +158,14 @@ class Examinations:
 
     def _culture(self, address: str, asked: Examination) -> None:
         hospital = self._hospital
-        specimen = hospital.stamped(
-            {"resourceType": "Specimen", "status": "available", "type": {"text": asked.specimen}}
-        )
-        specimen.pop("encounter", None)
-        specimen["request"] = [{"reference": address}]
-        specimen["collection"] = {"collectedDateTime": hospital.time()}
+        specimen: Resource = {
+            "resourceType": "Specimen",
+            "status": "available",
+            "type": {"text": asked.specimen},
+            "subject": reference(f"Patient/{hospital.course.patient}"),
+            "request": [{"reference": address}],
+            "collection": {"collectedDateTime": hospital.time()},
+        }
         (taken,) = hospital.write(specimen)
         resource = self._new(address, asked, "registered", hospital.minute)
         resource["specimen"] = [{"reference": taken}]
