@@ -193,7 +193,9 @@ class EhrRules:
                 judged = self.verify(begun, "", writes)
                 unsafe = tuple(reason for reason in judged.reasons if reason.critical)
                 reasons = (*verdict.reasons, *unsafe)
-                verdict = Verdict(verdict.success, reasons, verdict.failure, criteria=judged.criteria)
+                verdict = Verdict(
+                    verdict.success, reasons, verdict.failure, criteria=judged.criteria, deferral=judged.deferral
+                )
         self._known = {}
         return {
             "cost": self._cost.charge(verdict.reasons, ended=True),

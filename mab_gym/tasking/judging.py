@@ -125,6 +125,7 @@ class Judge:
         self._shares: list[float] = []
         self._unread_texts: list[str] = []
         self._criteria: dict[str, bool] = {}
+        self._deferral: str | None = None
 
     def problem(self, code: Code, sentence: str, critical: bool | None = None) -> None:
         """Notes a problem.
@@ -141,7 +142,7 @@ class Judge:
         if self._problems and not self._result.writes and _is_empty(self._result.answer):
             self._problems.insert(0, Reason(Code.GAVE_UP, "It was finished without an answer and without a write."))
         criteria = map(Criterion._make, self._criteria.items())
-        return verdict_from(self._problems, self._done(), criteria, unread=self._unread_texts)
+        return verdict_from(self._problems, self._done(), criteria, self._unread_texts, self._deferral)
 
     def _done(self) -> float:
         """Returns the share of the required work that was done, from 0 to 1.

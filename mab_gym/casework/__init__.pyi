@@ -1,0 +1,14 @@
+from ._arrivals import arrival_id as arrival_id
+from ._arrivals import note_text as note_text
+from ._arrivals import text_attachment as text_attachment
+from ._changes import Changes as Changes
+from ._changes import Written as Written
+from ._documents import DocumentDue as DocumentDue
+from ._documents import ItemDue as ItemDue
+from ._documents import SectionDue as SectionDue
+from ._judge import CaseJudge as CaseJudge
+from ._judge import StayCaseJudge as StayCaseJudge
+from ._orders import DrugDue as DrugDue
+from ._orders import DrugOrder as DrugOrder
+from ._orders import TestDue as TestDue
+from ._orders import read_drug_order as read_drug_order
