@@ -1,0 +1,116 @@
+"""All families of casework: gold solutions, rules that bite, lengths, and judges that never raise."""
+
+from __future__ import annotations
+
+import json
+import statistics
+
+import pytest
+
+from mab_gym.tasking._family import KNOWLEDGE, told_protocol
+from tests.casework.playing import FAMILIES, family, gold, play, say, scenario
+
+FROZEN = 20
+LEAST_BITE = 0.15
+KINDS = ("MedicationRequest", "ServiceRequest", "Communication", "Task", "Composition", "Appointment", "Observation")
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_gold_solves_every_frozen_case(name: str) -> None:
+    assert [
+        (case.number, run.told) for case, run in zip(family(name).cases, gold(name), strict=True) if not run.solved
+    ] == []
+    assert len(gold(name)) == FROZEN
+    assert {case.branch for case in family(name).cases} == set(family(name).branches)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_gold_solves_cases_wherever_the_protocol_stands(name: str) -> None:
+    found = family(name)
+    for knowledge in set(KNOWLEDGE) - {"handbook"} if found.pages else ():
+        for case in found.cases[:4]:
+            run = play(case, knowledge=knowledge)
+            assert run.solved, run.told
+            told = told_protocol(found.pages, knowledge)
+            assert told in run["begun"]
+    assert "{" not in found.prompt(found.cases[0], "now")[0].replace("{base", "")
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_frozen_cases_are_what_the_recipe_draws(name: str) -> None:
+    assert family(name).draw_cases(scenario().chart, 25, FROZEN) == list(family(name).cases)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_nothing_earns_nothing(name: str) -> None:
+    for case in family(name).cases:
+        verdict = say(case)["verdict"]
+        assert not verdict["success"]
+        assert verdict["credit"] == 0
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_work_is_long_and_has_checkpoints(name: str) -> None:
+    actions = sorted(run["actions"] for run in gold(name))
+    assert statistics.median(actions) >= 10
+    limit = family(name).max_steps
+    assert limit is not None
+    assert actions[-1] <= 0.8 * limit
+    checkpoints = [sum(not each.startswith(("kept", "answer")) for each in run["criteria"]) for run in gold(name)]
+    assert statistics.median(checkpoints) >= 5
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_rule_bites(name: str) -> None:
+    found = family(name)
+    applied = set().union(*(run["rules"] for run in gold(name)))
+    assert applied == set(found.rules) - set(found.excused)
+    blunt = {}
+    for rule in sorted(applied):
+        lost = sum(not play(case, careless=rule).solved for case in found.cases)
+        if lost < LEAST_BITE * FROZEN and rule not in found.excused:
+            blunt[rule] = lost
+    assert blunt == {}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_what_is_hidden_is_told_nowhere(name: str) -> None:
+    """Neither the opening nor the info of a run tells the branch or what only the verifier may know."""
+    for case, run in zip(family(name).cases[:5], gold(name), strict=False):
+        shown = run["begun"] + json.dumps({key: run[key] for key in run if key not in ("begun", "sent")}, default=str)
+        assert f'"{case.branch}"' not in shown
+        assert "ledger" not in shown
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_no_write_makes_the_judge_raise(name: str) -> None:
+    case = family(name).cases[0]
+    base = scenario().backend.base_url
+    mrn = case.params.get("mrn", "")
+    bodies = [
+        {
+            "resourceType": kind,
+            "status": "active",
+            "intent": "order",
+            "subject": {"reference": f"Patient/{mrn}"},
+            **more,
+        }
+        for kind in KINDS
+        for more in (
+            {"code": {"text": "\u2028"}},
+            {"note": [{"text": "x" * 5000}]},
+            {"extension": [{"url": "http://x"}]},
+        )
+    ]
+    limit = family(name).max_steps or 8
+    texts = [f"POST {base}/{body['resourceType']}\n{json.dumps(body)}" for body in bodies][: limit - 2]
+    verdict = say(case, *texts)["verdict"]
+    assert not verdict["success"]
+    assert not any(reason["code"] == "unjudged" for reason in verdict["reasons"])
+
+
+def test_a_person_is_seldom_met_twice() -> None:
+    for name in FAMILIES:
+        who = [case.params.get(family(name).who, str(case.params)) for case in family(name).cases]
+        assert len(set(map(str, who))) >= 10, name
