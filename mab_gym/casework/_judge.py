@@ -15,7 +15,7 @@ from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Expected, Judge, Result
 from mab_gym.tasking.stay import StayRecord
-from mab_gym.tasking.verdict import Code
+from mab_gym.tasking.verdict import Code, Deferral
 
 __all__ = ["CaseJudge", "StayCaseJudge"]
 
@@ -309,9 +309,9 @@ class CaseChecks(Judge):
         """
         usual = "It was not left to a human who has to decide." if due else "It was left to a human without need."
         if due:
-            self._deferral = "right" if done else "under"
+            self._deferral = Deferral.DEFERRED if done else Deferral.UNDER
             return self.checkpoint("deferred", done, sentence or usual, critical)
-        self._deferral = "over" if done else "right"
+        self._deferral = Deferral.OVER if done else Deferral.ACTED
         return self.kept("not_deferred", not done, sentence or usual)
 
     def answer(self, *expected: Expected) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 from mab_gym import _tables as t
 from mab_gym.runs._records import EpisodeRecord
-from mab_gym.runs._scores import GROUPS, scores, violations
+from mab_gym.runs._scores import GROUPS, deferrals, scores, violations
+
+_DEFERRAL = ("over-deferred", "under-deferred")
 
 
 def score_table(title: str, rows: Sequence[tuple[str, Sequence[EpisodeRecord], float]]) -> t.Table:
@@ -17,9 +19,11 @@ def score_table(title: str, rows: Sequence[tuple[str, Sequence[EpisodeRecord], f
         title: The title.
         rows: The name of each agent, its records, and their time in seconds.
     """
+    asked = any(deferrals(records).judged for _, records, _ in rows)
+    shares = (*GROUPS, "unsafe", *(_DEFERRAL if asked else ()))
     columns = [
         t.Column("agent", "agent"),
-        *(t.Column(name, name, t.PERCENT) for name in (*GROUPS, "unsafe")),
+        *(t.Column(name, name, t.PERCENT) for name in shares),
         t.Column("played", "played", t.COUNT),
         t.Column("steps", "steps", t.TWO),
         t.Column("time", "seconds", t.SECONDS),
@@ -27,6 +31,9 @@ def score_table(title: str, rows: Sequence[tuple[str, Sequence[EpisodeRecord], f
     found = []
     for name, records, seconds in rows:
         rates = [*(score.rate for score in scores(records).values()), violations(records).rate]
+        if asked:
+            left = deferrals(records)
+            rates += [left.over_rate, left.under_rate]
         steps = sum(record.steps for record in records) / len(records) if records else None
         found.append((name, *rates, len(records), steps, seconds))
     return t.Table("scores", title, columns, found)

@@ -26,7 +26,7 @@ from mab_gym.report._figures import (
 from mab_gym.report._runs import ReportedRun
 from mab_gym.runs._causes import CAUSES, causes
 from mab_gym.runs._records import EpisodeRecord
-from mab_gym.runs._scores import spending, violations
+from mab_gym.runs._scores import deferrals, spending, violations
 from mab_gym.runs._statistics import Estimate
 from mab_gym.tasking.verdict import Failure
 
@@ -196,6 +196,9 @@ def _best_published() -> Iterator[tuple[str, PublishedResult]]:
 def _runs(runs: Sequence[ReportedRun]) -> Iterator[str]:
     yield _section("runs", "Runs")
     yield '<div class="wide"><table><thead><tr><th>run</th><th class="n">solved</th><th class="n">unsafe</th>'
+    asked = any(deferrals(run.episodes).judged for run in runs)
+    if asked:
+        yield '<th class="n">over-deferred</th><th class="n">under-deferred</th>'
     yield '<th class="n">episodes</th><th class="n">do not count</th><th class="n">steps</th>'
     yield '<th class="n">tokens in</th><th class="n">out</th><th class="n">cost</th><th>agent</th>'
     yield "<th>environment</th><th>protocol</th><th>played with</th></tr></thead><tbody>"
@@ -210,6 +213,10 @@ def _runs(runs: Sequence[ReportedRun]) -> Iterator[str]:
         yield f'<tr><th scope="row">{dot(number, len(runs))}<a href="{address(run=run.label)}">{escape(run.label)}</a>'
         yield f'</th><td class="n">{"–" if found is None else f"{100 * found.value:.1f}"}</td>'
         yield f'<td class="n">{"–" if unsafe is None else f"{100 * unsafe:.1f}"}</td>'
+        if asked:
+            left = deferrals(run.episodes)
+            for rate in (left.over_rate, left.under_rate):
+                yield f'<td class="n">{"–" if rate is None else f"{100 * rate:.1f}"}</td>'
         yield f'<td class="n">{len(run.episodes):,}</td><td class="n">{len(run.episodes) - len(run.counted):,}</td>'
         yield f'<td class="n">{fmean(record.steps for record in run.episodes):.2f}</td>'
         yield f'<td class="n">{f"{spent.tokens_in:,}" if known else "–"}</td>'

@@ -12,7 +12,7 @@ from typing import Any, Final
 from mab_gym.runs._causes import CAUSES, cause_of, causes
 from mab_gym.runs._progress import RunProgress
 from mab_gym.runs._records import EpisodeRecord, RunFolder, read_about
-from mab_gym.runs._scores import score, tries, violations
+from mab_gym.runs._scores import Deferrals, deferrals, score, tries, violations
 from mab_gym.runs._statistics import Estimate, estimate, numbers_of_tries, pass_at_1, pass_hat_k
 
 SUMMARY: Final = "summary.json"
@@ -36,6 +36,7 @@ def summarize(about: Mapping[str, Any], progress: RunProgress, seconds: float) -
     records = progress.records
     counted = [record for record in records if record.counts]
     unsafe, spent = violations(records), progress.spending
+    deferred = deferrals(records)
     return {
         "format": FORMAT,
         "run": dict(about),
@@ -48,6 +49,7 @@ def summarize(about: Mapping[str, Any], progress: RunProgress, seconds: float) -
         "by_difficulty": _by(records, lambda record: record.difficulty),
         "by_family": _by(records, lambda record: record.family),
         "unsafe": {"unsafe": unsafe.unsafe, "judged": unsafe.played, "rate": unsafe.rate},
+        **({"deferral": _deferral(deferred)} if deferred.judged else {}),
         "failures": [
             {"cause": cause, "label": CAUSES[cause], "episodes": count, "share": count / len(counted)}
             for cause, count in causes(records).items()
@@ -60,6 +62,11 @@ def summarize(about: Mapping[str, Any], progress: RunProgress, seconds: float) -
         "cost": progress.cost,
         SECONDS: seconds,
     }
+
+
+def _deferral(found: Deferrals) -> dict[str, Any]:
+    rates = {"over_rate": found.over_rate, "under_rate": found.under_rate}
+    return {**asdict(found), "judged": found.judged, **rates}
 
 
 def sum_up(folder: RunFolder, progress: RunProgress, seconds: float) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from mab_gym.tasking.meaning._said import Order
 from mab_gym.tasking.meaning.due import Check, Due
 from mab_gym.tasking.meaning.units import number as json_number
 from mab_gym.tasking.stay import StayRecord
-from mab_gym.tasking.verdict import CRITICAL, Code, Criterion, Reason, Verdict, verdict_from
+from mab_gym.tasking.verdict import CRITICAL, Code, Criterion, Deferral, Reason, Verdict, verdict_from
 
 __all__ = ["Judge", "Result", "moment", "number", "said", "text"]
 
@@ -125,7 +125,7 @@ class Judge:
         self._shares: list[float] = []
         self._unread_texts: list[str] = []
         self._criteria: dict[str, bool] = {}
-        self._deferral: str | None = None
+        self._deferral: Deferral | None = None
 
     def problem(self, code: Code, sentence: str, critical: bool | None = None) -> None:
         """Notes a problem.

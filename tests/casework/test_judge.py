@@ -197,7 +197,12 @@ def test_items_of_a_questionnaire() -> None:
 
 @pytest.mark.parametrize(
     ("due", "done", "told", "solved"),
-    [(True, True, "right", True), (True, False, "under", False), (False, True, "over", False)],
+    [
+        (True, True, "deferred", True),
+        (False, False, "acted", True),
+        (True, False, "under", False),
+        (False, True, "over", False),
+    ],
 )
 def test_deferral_is_told_in_the_verdict(due: bool, done: bool, told: str, solved: bool) -> None:
     judge = Desk().judge()
