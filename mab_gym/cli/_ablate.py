@@ -20,7 +20,7 @@ from mab_gym.envs._make import DEFAULT_ENV
 from mab_gym.errors import NotInstalledError
 from mab_gym.report._plots import plot_ablation
 from mab_gym.runs import _ablate as library
-from mab_gym.runs._ablation import DIMENSIONS, SERIES, UNLIMITED, Difference, Dimension, Figures
+from mab_gym.runs._ablation import DIMENSIONS, SERIES, Difference, Dimension, Figures
 from mab_gym.runs._rollout import RETRIES
 
 
@@ -32,7 +32,7 @@ def ablate(
         typer.Argument(
             metavar="VALUES",
             help="The settings, separated by commas, as in 2,4,8 (steps) or 1000,4000,none (observation-length). "
-            "(default: all of difficulty and protocol)",
+            "(default: all of difficulty, knowledge and protocol; usual ones of horizon and notes)",
         ),
     ] = None,
     *,
@@ -108,10 +108,13 @@ def _explained(varied: Dimension, reference: str) -> list[str]:
 
 
 def _table(title: str, varied: Dimension, found: Sequence[Figures], reference: str) -> t.Table:
+    def shown(name: str) -> str:
+        return "no limit" if varied.is_without_limit(name) else name
+
     told = any(each.tokens_in is not None for each in found)
     cost = any(each.cost is not None for each in found)
     columns = [
-        t.Column(varied.name.replace("-", "\n"), "setting", t.Kind(_setting, right=False)),
+        t.Column(varied.name.replace("-", "\n"), "setting", t.Kind(shown, right=False)),
         *(t.Column(name, name, t.ESTIMATE) for name in SERIES),
         t.Column(f"vs {reference}", "difference", t.Kind(_difference)),
         t.Column("unsafe", "unsafe", t.PERCENT),
@@ -131,10 +134,6 @@ def _table(title: str, varied: Dimension, found: Sequence[Figures], reference: s
 
 
 _TOKENS = t.Kind("{:,.0f}".format)
-
-
-def _setting(name: str) -> str:
-    return "no limit" if name == UNLIMITED else name
 
 
 def _difference(found: Difference) -> str:

@@ -88,7 +88,7 @@ def plot_ablation(varied: Dimension, found: Sequence[Figures], folder: Path) -> 
             )
             if not points:
                 continue
-            if points[-1][1] == UNLIMITED:  # a gap, so that no line is drawn to it
+            if varied.is_without_limit(points[-1][1]):  # a gap, so that no line is drawn to it
                 points.insert(-1, (math.nan, "", Estimate(math.nan, math.nan, math.nan, points[-1][2].cases)))
             axes.errorbar(
                 [x for x, _, _ in points],
@@ -148,9 +148,9 @@ def _places(varied: Dimension, settings: Sequence[str]) -> dict[str, float]:
 
 
 def _tick(varied: Dimension, setting: str) -> str:
-    if varied.name != "observation-length":
-        return setting
-    return "no limit" if setting == UNLIMITED else f"{int(setting):,}"
+    if varied.is_without_limit(setting):
+        return "no limit"
+    return f"{int(setting):,}" if varied.name == "observation-length" else setting
 
 
 def _span(counts: Sequence[int]) -> str:

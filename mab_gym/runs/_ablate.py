@@ -55,8 +55,9 @@ def ablate(
     """Plays the same cases in several settings and compares them; an interrupted ablation goes on.
 
     Args:
-        vary: The parameter to vary: ``steps``, ``observation-length``, ``difficulty`` or ``protocol``.
-        values: Settings separated by commas, as in ``2,4,8``; None for all (difficulty and protocol alone).
+        vary: The parameter to vary: ``steps``, ``observation-length``, ``difficulty``, ``horizon``, ``notes``,
+            ``knowledge``, ``minutes-per-action`` or ``protocol``.
+        values: Settings separated by commas, as in ``2,4,8``; None for all or for usual ones, where there are such.
         out: The folder; each setting gets a run folder in it.
         plan: The agent, the environment and everything else that is the same in each setting.
         watcher: Shows the progress.
@@ -89,7 +90,7 @@ def ablate(
         for name, each in played.items()
     }
     agent = next(iter(played.values())).agent
-    found = figures(_by_setting(varied, settings, records), reference, varied.paired, plan.seed)
+    found = figures(_by_setting(varied, settings, records, base), reference, varied.paired, plan.seed)
     env = base.scenario.environment.id
     written = folder.finish(found, reference, {"env": env, "agent": agent})
     runs_played = {name: replace(each, records=records[name]) for name, each in played.items()}
@@ -98,16 +99,18 @@ def ablate(
 
 def _check(varied: Dimension, plan: Plan) -> None:
     """Refuses an option that fixes the varied parameter."""
-    fixed = plan.difficulty if varied.field is None else plan.overrides.get(varied.field)
+    if varied.field is None:
+        option, fixed = varied.name, plan.difficulty if varied.name == "difficulty" else None
+    else:
+        option, fixed = varied.field, plan.overrides.get(varied.field)
     if fixed is not None:
-        option = "difficulty" if varied.field is None else varied.field
         raise UsageError(f"{varied.name} is the parameter that is varied; leave --{option.replace('_', '-')} out")
 
 
 def _runs(varied: Dimension, values: Mapping[str, int | str | None], plan: Plan, base: Run) -> dict[str, Run]:
     """Returns the run of each folder; each is tried out by beginning one episode."""
     if varied.field is None:
-        return {_WHOLE: _split(base, list(values), plan.limit)}
+        return {_WHOLE: _split(varied, values, base, plan.limit)}
     runs = {}
     for name, value in values.items():
         try:
@@ -123,31 +126,47 @@ def _runs(varied: Dimension, values: Mapping[str, int | str | None], plan: Plan,
     return runs
 
 
-def _split(base: Run, wanted: Sequence[str], limit: int | None) -> Run:
-    """Returns the run that is split by difficulty: `limit` cases of each, with the seeds of the whole run."""
-    tasks = base.scenario.tasks
-    if not tasks.cases:
-        raise UsageError("difficulties are compared on frozen cases, and this environment draws its own at each reset")
+def _split(varied: Dimension, settings: Mapping[str, int | str | None], base: Run, limit: int | None) -> Run:
+    """Returns the run that is split afterwards: `limit` cases of each setting, with the seeds of the whole run."""
+    by_case = _settings_of(varied, settings, base)
     whole = prepare(replace(base.plan, limit=None))
-    by_case = {case.id: tasks.catalogue[case.family].difficulty for case in tasks.cases}
-    chosen: dict[str, list[str]] = {difficulty: [] for difficulty in wanted}
+    chosen: dict[str, list[str]] = {name: [] for name in settings}
     for case in dict.fromkeys(assignment.case for assignment in whole.todo):
-        there = chosen.get(by_case[case or ""])
+        there = chosen.get(by_case.get(case or "") or "")
         if case is not None and there is not None and (limit is None or len(there) < limit):
             there.append(case)
-    lacking = [difficulty for difficulty, cases in chosen.items() if not cases]
+    lacking = [name for name, cases in chosen.items() if not cases]
     if lacking:
-        raise UsageError(f"none of the chosen cases of {base.scenario.environment.id} is {' or '.join(lacking)}")
+        raise UsageError(
+            f"none of the chosen cases of {base.scenario.environment.id} is {' or '.join(lacking)} ({varied.name})"
+        )
     played = {case for cases in chosen.values() for case in cases}
     return replace(whole, todo=[assignment for assignment in whole.todo if assignment.case in played])
 
 
+def _settings_of(varied: Dimension, settings: Mapping[str, int | str | None], base: Run) -> Mapping[str, str | None]:
+    """Returns the setting that each frozen case belongs to, where one run is split.
+
+    Raises:
+        UsageError: The environment draws its cases.
+    """
+    tasks = base.scenario.tasks
+    if not tasks.cases:
+        raise UsageError(f"{varied.name} is compared on frozen cases, and this environment draws its own at each reset")
+    assert varied.of is not None
+    return {case.id: varied.setting_of(varied.of(base.scenario, case), settings) for case in tasks.cases}
+
+
 def _by_setting(
-    varied: Dimension, settings: Mapping[str, object], records: Mapping[str, Sequence[EpisodeRecord]]
+    varied: Dimension,
+    settings: Mapping[str, int | str | None],
+    records: Mapping[str, Sequence[EpisodeRecord]],
+    base: Run,
 ) -> Mapping[str, Sequence[EpisodeRecord]]:
     if varied.field is not None:
         return records
-    return {name: [record for record in records[_WHOLE] if record.difficulty == name] for name in settings}
+    by_case = _settings_of(varied, settings, base)
+    return {name: [record for record in records[_WHOLE] if by_case.get(record.case) == name] for name in settings}
 
 
 def _reference(varied: Dimension, values: Mapping[str, object], base: Run) -> str:

@@ -13,14 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mab_gym.envs._scenario import OFFICIAL
+from mab_gym.envs._scenario import OFFICIAL, Scenario
 from mab_gym.errors import UsageError
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._scores import GROUPS, tries, violations
 from mab_gym.runs._statistics import Estimate, pass_at_1
 from mab_gym.runs._statistics import paired as over_the_same
 from mab_gym.tasking._difficulty import DIFFICULTIES
+from mab_gym.tasking._family import KNOWLEDGE
 from mab_gym.tasking._protocols import PROTOCOLS
+from mab_gym.tasking.case import Case
 
 SERIES: Final = ("overall", "query", "action")
 """The groups of `GROUPS` that tables and plots show."""
@@ -40,6 +42,8 @@ class Dimension:
         read: Turns the text of a setting into the field's value.
         axis: The label of a plot's axis.
         paired: True if each setting plays the same cases.
+        of: Where one run is split, the value of a case: a name of a setting, or a number, which belongs to the least
+            setting that it does not exceed. None where a field is varied.
     """
 
     name: str
@@ -49,6 +53,23 @@ class Dimension:
     read: Callable[[str], int | str | None]
     axis: str
     paired: bool
+    of: Callable[[Scenario, Case], int | str | None] | None = None
+
+    def is_without_limit(self, name: str) -> bool:
+        """Tells if a setting is the one without a limit."""
+        return name == UNLIMITED and self.field != "knowledge"
+
+    def setting_of(self, value: int | str | None, settings: Mapping[str, int | str | None]) -> str | None:
+        """Returns the setting that the value of a case belongs to; None if it belongs to none.
+
+        Args:
+            value: What `of` returns.
+            settings: What `settings` returns.
+        """
+        if not isinstance(value, int):
+            return None if value is None else next((name for name in settings if name == value), None)
+        bounds = [(math.inf if bound is None else float(bound), name) for name, bound in settings.items()]
+        return min(((bound, name) for bound, name in bounds if value <= bound), default=(0.0, None))[1]
 
     def settings(self, text: str | None) -> dict[str, int | str | None]:
         """Reads a list of settings into values by name, in the order of the list.
@@ -77,18 +98,21 @@ class Dimension:
         return found
 
 
-def _whole(what: str) -> Callable[[str], int]:
+def _whole(what: str, least: int = 1) -> Callable[[str], int]:
     def read(text: str) -> int:
         # Nine digits are enough for any limit, and int() accepts more than digits.
-        if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
-            raise UsageError(f"{what} is a whole number from 1, not {text!r}")
+        if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < least:
+            raise UsageError(f"{what} is a whole number from {least}, not {text!r}")
         return int(text)
 
     return read
 
 
-def _length(text: str) -> int | None:
-    return None if text == UNLIMITED else _whole(f"the longest observation, in characters, is {UNLIMITED!r} or")(text)
+def _bound(what: str) -> Callable[[str], int | None]:
+    def read(text: str) -> int | None:
+        return None if text == UNLIMITED else _whole(f"{what} is {UNLIMITED!r} or")(text)
+
+    return read
 
 
 def _one_of(what: str, known: Sequence[str]) -> Callable[[str], str]:
@@ -98,6 +122,19 @@ def _one_of(what: str, known: Sequence[str]) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def notes_of(scenario: Scenario, case: Case) -> int | None:
+    """Returns how many notes the chart of a case's patient holds; None if the case names no patient."""
+    mrn = case.params.get("mrn")
+    if mrn is None:
+        return None
+    chart = scenario.chart
+
+    def count() -> int:
+        return sum(1 for _ in chart.search("DocumentReference", patient=str(mrn), _count="500"))
+
+    return chart.remember(("number of notes", mrn), count)
 
 
 _PROTOCOLS = (*PROTOCOLS, OFFICIAL)
@@ -113,13 +150,52 @@ DIMENSIONS: Mapping[str, Dimension] = {
             _one_of("difficulty", DIFFICULTIES),
             "Difficulty (steps of the gold solution)",
             False,
+            lambda scenario, case: scenario.tasks.catalogue[case.family].difficulty,
+        ),
+        Dimension(
+            "horizon",
+            None,
+            "20,35,none",
+            "20,35,none",
+            _bound("the most steps of a gold solution"),
+            "Steps of the gold solution, at most",
+            False,
+            lambda scenario, case: case.steps,
+        ),
+        Dimension(
+            "notes",
+            None,
+            "40,60,none",
+            "40,60,none",
+            _bound("the most notes of a patient"),
+            "Notes in the patient's chart, at most",
+            False,
+            notes_of,
+        ),
+        Dimension(
+            "knowledge",
+            "knowledge",
+            ",".join(KNOWLEDGE),
+            ",".join(KNOWLEDGE),
+            _one_of("place of the protocol", KNOWLEDGE),
+            "Place of the protocol",
+            True,
+        ),
+        Dimension(
+            "minutes-per-action",
+            "minutes_per_action",
+            "",
+            "0,1,5,15",
+            _whole("simulated minutes of an action", 0),
+            "Simulated minutes of an action",
+            True,
         ),
         Dimension(
             "observation-length",
             "max_obs_chars",
             "",
             "1000,2000,4000,8000,none",
-            _length,
+            _bound("the longest observation, in characters,"),
             "Longest observation (characters, log scale)",
             True,
         ),
@@ -135,7 +211,7 @@ DIMENSIONS: Mapping[str, Dimension] = {
     )
 }
 """The parameters that can be varied, by name. The two protocols have different tasks and different patients."""
-_ALIASES: Mapping[str, str] = {"length": "observation-length"}
+_ALIASES: Mapping[str, str] = {"length": "observation-length", "clock": "minutes-per-action"}
 
 
 def dimension(name: str) -> Dimension:

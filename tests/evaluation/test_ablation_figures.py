@@ -55,8 +55,20 @@ def test_settings_mean_what_they_say() -> None:
     assert dimension("Observation length") is dimension("observation_length") is DIMENSIONS["observation-length"]
     assert list(DIMENSIONS["difficulty"].settings(None)) == ["easy", "medium", "hard"]
     assert list(DIMENSIONS["protocol"].settings(None)) == ["ehr", "official"]
-    with pytest.raises(UsageError, match="steps, difficulty, observation-length, protocol"):
+    assert dimension("clock").settings("0,5") == {"0": 0, "5": 5}
+    assert list(DIMENSIONS["knowledge"].settings(None)) == ["prompt", "handbook", "none"]
+    assert not DIMENSIONS["knowledge"].is_without_limit("none")
+    with pytest.raises(UsageError, match="steps, difficulty, horizon, notes, knowledge, minutes-per-action, obs"):
         dimension("weather")
+
+
+def test_a_case_belongs_to_the_least_setting_that_it_does_not_exceed() -> None:
+    horizon = DIMENSIONS["horizon"]
+    settings = horizon.settings("35,20,none")
+    assert [horizon.setting_of(steps, settings) for steps in (1, 20, 21, 35, 36)] == ["20", "20", "35", "35", "none"]
+    assert horizon.setting_of(None, settings) is None
+    assert horizon.setting_of(21, horizon.settings("10,20")) is None
+    assert DIMENSIONS["difficulty"].setting_of("hard", {"easy": "easy"}) is None
 
 
 def test_a_paired_difference_is_over_the_cases_that_count_in_both() -> None:
