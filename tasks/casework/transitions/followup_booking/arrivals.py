@@ -63,7 +63,7 @@ def _plan(case: Case) -> str:
     she, drug, illness = case["she"], case["new_drug"], case["diagnosis"].lower()
     her = "her" if she == "she" else "him"
     when = f"within {case['clinic_days']} days of leaving"
-    both = f" Both visits on one and the same day, an hour or more from start to start, for want of strength."
+    both = " Both visits on one and the same day, an hour or more from start to start, for want of strength."
     return "\n".join(
         (
             f"Discharge plan. Home on {case['leaves_words']}, if nothing comes between.",
@@ -82,7 +82,8 @@ def _plan(case: Case) -> str:
                 f"2. {case['clinic']}, with whom {she} saw there last, {when}.",
             )
             + (both if case["one_day"] else ""),
-            f"3. New at home: {drug} {_DOSES[drug][1]} {_DOSES[drug][2]} a day, prescribed today. Blood tests by the handbook.",
+            f"3. New at home: {drug} {_DOSES[drug][1]} {_DOSES[drug][2]} a day, prescribed today. "
+            "Blood tests by the handbook.",
         )
     )
 
