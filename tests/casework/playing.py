@@ -76,7 +76,7 @@ def play(
             reply = Reply(step.observation["status"], step.observation["fhir"])
         try:
             action = solution.send(reply)
-        except (StopIteration, LookupError, ValueError, TypeError):  # a careless one cannot always go on
+        except (StopIteration, RuntimeError, LookupError, ValueError, TypeError):  # a careless one cannot always go on
             action = "FINISH([])"
 
 
