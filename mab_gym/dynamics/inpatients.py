@@ -20,6 +20,7 @@ __all__ = [
     "Inpatient",
     "active_drugs",
     "course_of",
+    "diagnoses",
     "egfr",
     "handbook_page",
     "inpatient",
@@ -159,6 +160,23 @@ def problems(chart: Chart, mrn: str) -> str:
         return "\n".join(str(each.get("code", {}).get("text", "")).lower() for each in found)
 
     return chart.remember(("active problems", mrn), look)
+
+
+def diagnoses(chart: Chart, mrn: str) -> tuple[str, ...]:
+    """Returns the diagnoses of the stay of a person who lies in the hospital now, the principal one first."""
+
+    def look() -> tuple[str, ...]:
+        person = inpatient(chart, mrn)
+        if person is None:
+            return ()
+        stay = next(chart.search("Encounter", _id=person.encounter.partition("/")[2]))
+        found = chart.search("Condition", patient=mrn, encounter=person.encounter, _count="100")
+        names = {f"Condition/{each['id']}": str(each.get("code", {}).get("text", "")) for each in found}
+        ranked = sorted(stay.get("diagnosis", ()), key=lambda each: each.get("rank", len(names)))
+        told = (names.get(str(each.get("condition", {}).get("reference", ""))) for each in ranked)
+        return tuple(each for each in told if each)
+
+    return chart.remember(("diagnoses of the stay", mrn), look)
 
 
 def egfr(creatinine: float, person: Inpatient) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -11,6 +12,7 @@ import gymnasium
 import pytest
 
 from mab_gym.actions import Post, Put, parse_action, render
+from mab_gym.dynamics.inpatients import active_drugs, diagnoses, problems
 from mab_gym.envs._scenario import Scenario
 from mab_gym.runs._driver import unwrapped
 from mab_gym.tasking._family import Family
@@ -116,6 +118,41 @@ def test_every_rule_of_the_textbook_bites(name: str) -> None:
         if lost < 1 and rule not in found.excused:
             blunt[rule] = lost
     assert blunt == {}
+
+
+def test_whoever_gets_potassium_has_lost_it_by_the_illness_that_the_prompt_names() -> None:
+    chart, found = scenario().chart, family("titrate_electrolytes")
+    ways = {"Clostridioides difficile colitis": "diarrhea", "Acute decompensated heart failure": "furosemide"}
+    for case in found.cases:
+        told, potassium = diagnoses(chart, case["mrn"]), chart.latest(case["mrn"], "2823-3")
+        assert told[0] == case["illness"]
+        assert case["losses"] == ways.get(told[0], case["losses"])
+        assert f"principal diagnosis: {told[0]}) and loses" in found.prompt(case, "now")[1]
+        assert "Hypokalemia" in told
+        assert potassium is not None
+        assert 2.5 <= potassium.value < 3.5
+        assert abs(case["body"]["potassium"] - potassium.value) <= 0.25
+    assert len({case["mrn"] for case in found.cases}) >= 12
+
+
+def test_a_clot_is_the_reason_of_the_stay_or_was_found_under_heparin() -> None:
+    chart, told = scenario().chart, set[str]()
+    for case in family("heparin_nomogram").cases:
+        told.add(case["finding"])
+        if "at admission" in case["finding"]:
+            assert diagnoses(chart, case["mrn"])[0] in ("Pulmonary embolism", "Deep vein thrombosis of the leg")
+        else:
+            assert any("heparin" in drug or "enoxaparin" in drug for drug in active_drugs(chart, case["mrn"]).values())
+    assert len(told) == 2
+
+
+def test_whoever_gets_insulin_has_diabetes_and_the_glucose_of_the_prompt() -> None:
+    chart = scenario().chart
+    for case in family("inpatient_insulin").cases:
+        assert "type 2 diabetes" in problems(chart, case["mrn"])
+        since = chart.now - timedelta(days=1)
+        found = [each.value for code in ("2345-7", "41653-7") for each in chart.readings(case["mrn"], code, since)]
+        assert case["glucose"] == max(found) > 180
 
 
 def by_vein(action: str) -> str:

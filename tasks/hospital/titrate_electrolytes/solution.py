@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mab_gym.dynamics.inpatients import handbook_page
-from mab_gym.dynamics.orders import drug_order, lab_order, loinc_of, message, quantity, time_after
+from mab_gym.dynamics.orders import drug_order, lab_order, loinc_of, message, moment_of, quantity, time_after
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Solution
+
+from .protocol import doses_due, weak_kidneys
 
 _CODES = {"potassium": "2823-3", "magnesium": "19123-9", "creatinine": "2160-0"}
 _HOURS = timedelta(hours=1)
@@ -24,16 +26,15 @@ def solve(case: Case, desk: Desk) -> Solution:
         yield desk.get("DocumentReference", **handbook_page(number))
     reply = yield desk.get("Encounter", patient=mrn, status="in-progress")
     attending = reply.resources[0]["participant"][0]["individual"]
-    yield desk.get("MedicationRequest", patient=mrn, status="active", _count="100")
+    reply = yield desk.get("Patient", _id=mrn)
+    patient = reply.resources[0]
     reply = yield desk.get("Observation", patient=mrn, code=_CODES["creatinine"], _sort="-date", _count="5")
-    valid = [each for each in reply.resources if each["status"] != "entered-in-error" and "valueQuantity" in each]
-    before = valid[0]["valueQuantity"]["value"] if valid else None
+    creatinines = _values(reply.resources)
     yield desk.post(lab_order(mrn, "51990-0", priority="stat"))
     yield desk.post(lab_order(mrn, _CODES["magnesium"], priority="stat"))
     reply = yield desk.wait(70)
     begun, now = desk.now, time_after(reply.resources[0])
     last_magnesium = -99.0
-    lowest = before
     while True:
         reply = yield desk.get("Observation", patient=mrn, code=",".join(_CODES.values()), _sort="-date", _count="8")
         newest = _newest(reply.resources)
@@ -45,9 +46,10 @@ def solve(case: Case, desk: Desk) -> Solution:
             now = time_after(reply.resources[0])
             continue
         level, hour = potassium["valueQuantity"]["value"], (now - begun) / _HOURS
-        lowest = creatinine if lowest is None else min(lowest, creatinine)
-        bad = desk.decide("creatinine up by 0.3", creatinine >= lowest + 0.295, {"kidneys": lambda: False})
-        doses, hours = _due(level, bad)
+        creatinines |= _values(reply.resources)
+        found = weak_kidneys(_minutes(creatinines), patient["gender"] == "female", _age(patient, begun))
+        bad = desk.decide("kidneys for which doses are halved", found, {"kidneys": lambda: False})
+        doses, hours = doses_due(level, bad)
         hours = desk.rule("rechecks", hours, lambda: 12.0)
         if doses and hour <= _LAST + 1:
             yield desk.post(_potassium(mrn, 20 if bad else 40, doses))
@@ -73,13 +75,19 @@ def solve(case: Case, desk: Desk) -> Solution:
     yield desk.finish(desk.decide("the sum of what was given", answer))
 
 
-def _due(level: float, bad: bool) -> tuple[int, float]:
-    """Returns the number of doses by mouth, and the hours until the next potassium (MED-101)."""
-    if level >= 3.5:
-        return 0, 9.0 if level >= 3.8 else 6.0
-    if level < 3.0 and not bad:
-        return 2, 8.5
-    return 1, 4.5 if bad and level < 3.0 else 6.5
+def _values(resources: Sequence[Mapping[str, Any]]) -> dict[datetime, float]:
+    """Returns the valid results of creatinine by the time of their specimens."""
+    found = (each for each in resources if loinc_of(each) == _CODES["creatinine"] and "valueQuantity" in each)
+    return {moment_of(each): each["valueQuantity"]["value"] for each in found if each["status"] != "entered-in-error"}
+
+
+def _minutes(values: Mapping[datetime, float]) -> list[tuple[float, float]]:
+    return sorted((moment.timestamp() / 60, value) for moment, value in values.items())
+
+
+def _age(patient: Mapping[str, Any], now: datetime) -> int:
+    year, month, day = (int(part) for part in patient["birthDate"].split("-"))
+    return now.year - year - ((now.month, now.day) < (month, day))
 
 
 def _magnesium_due(result: Mapping[str, Any], bad: bool) -> float:

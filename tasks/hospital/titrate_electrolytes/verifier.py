@@ -4,13 +4,15 @@ Doses, rates and rechecks are those of the handbook's pages MED-101 and MED-102,
 al., Am J Health-Syst Pharm 2005;62:1663 (doses by level, half with bad kidneys); Kruse JA and Carlson RW, Arch Intern
 Med 1990;150:613 and the labels of potassium chloride and magnesium sulfate (rates); KDIGO 2012 (creatinine up by 0.3
 mg/dL within 48 hours). Any oral or intravenous dose within them is right. The tolerances are our choice: 0.1 to 0.15
-mmol/L at the ends of the range, and 60 % of the last 12 hours.
+mmol/L at the ends of the range, 0.05 mg/dL for magnesium, and 60 % of the last 12 hours.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import pairwise
 
+from mab_gym.dynamics.inpatients import CREATININE
 from mab_gym.dynamics.outcomes import StayJudge, most_within, peak_rate, without_stay
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
@@ -18,8 +20,12 @@ from mab_gym.tasking.judging import Result
 from mab_gym.tasking.stay import Given
 from mab_gym.tasking.verdict import Verdict
 
+from .protocol import RISE_MINUTES, weak_kidneys
+
 _AGAINST_TOO_MUCH = ("calcium gluconate", "insulin", "dextrose", "polystyrene", "patiromer", "zirconium")
 """Drugs that are given for a high potassium."""
+_ACT = 60
+"""Minutes in which a result is to be acted on."""
 
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
@@ -43,9 +49,9 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     kept = record.in_range("potassium", 3.35, 5.15, since=record.horizon - 720)
     stay.outcome("kept", treated and kept >= 0.6, f"Potassium was in range for {kept:.0%} of the last 12 hours.")
     magnesium = record.at("magnesium", record.horizon) or 0.0
-    stay.outcome("magnesium", treated and magnesium >= 1.5, f"Magnesium was {magnesium:.1f} mg/dL at the end.")
+    stay.outcome("magnesium", treated and magnesium >= 1.45, f"Magnesium was {magnesium:.1f} mg/dL at the end.")
     _tests(stay, doses)
-    _kidneys(stay, case, doses)
+    _kidneys(stay, case, chart, doses)
     _haemolysis(stay)
     stay.handover()
     given = [each for each in stay.doses("potassium chloride") if each.minute <= stay.end]
@@ -98,22 +104,33 @@ def _tests(stay: StayJudge, doses: list[Given]) -> None:
     stay.process("creatinine_tested", bool(half and last), "Creatinine was not watched.")
 
 
-def _kidneys(stay: StayJudge, case: Case, doses: list[Given]) -> None:
-    """Checks that doses were halved, and given one by one, once creatinine had risen."""
-    lowest, risen = float(case["body"]["creatinine"]), None
-    for each in sorted(stay.tests("creatinine"), key=lambda one: one.minute):
-        if each.value is not None and each.value >= lowest + 0.295:
-            risen = each.minute
-            break
-        lowest = min(lowest, each.value or lowest)
-    after = [] if risen is None else [each for each in doses if each.minute >= risen + 60]
-    small = all(each.amount <= 20.5 for each in after)
-    pairs = pairwise(after)
-    between = all(stay.tests("potassium", first.minute + 1, second.minute) for first, second in pairs)
-    held = bool(doses) and small and between
-    stay.process(
-        "kidneys", held, "Doses were not halved, or not each after a new potassium, when creatinine had risen."
+def _kidneys(stay: StayJudge, case: Case, chart: Chart, doses: list[Given]) -> None:
+    """Checks that doses are halved, and given one by one, where creatinine asks for it."""
+    since = chart.now - timedelta(minutes=RISE_MINUTES)
+    earlier = [
+        ((each.moment - chart.now) / timedelta(minutes=1), each.value)
+        for each in reversed(chart.readings(case["mrn"], CREATININE, since))
+    ]
+    results = sorted(stay.tests("creatinine"), key=lambda one: one.drawn)
+
+    def weak(until: int) -> bool:
+        known = [(each.drawn, each.value or 0.0) for each in results if each.minute <= until]
+        return weak_kidneys([*earlier, *known], case["body"]["female"], case["body"]["age"])
+
+    halved = {each: weak(each.minute - _ACT) and weak(each.minute) for each in doses}
+    small = all(each.amount <= _half(stay, each) for each in doses if halved[each])
+    between = all(
+        stay.tests("potassium", first.minute + 1, second.minute) for first, second in pairwise(doses) if halved[second]
     )
+    told = "Doses were not halved, or not each after a new potassium, although kidneys were weak."
+    stay.process("kidneys", bool(doses) and small and between, told)
+
+
+def _half(stay: StayJudge, dose: Given) -> float:
+    """Returns the largest dose with weak kidneys, mEq: by vein more where potassium is below 3.0."""
+    known = stay.known("potassium", dose.minute)
+    deep = dose.route == "iv" and known is not None and known.value is not None and known.value < 3.0
+    return 30.5 if deep else 20.5
 
 
 def _haemolysis(stay: StayJudge) -> None:
