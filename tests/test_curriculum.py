@@ -269,3 +269,23 @@ def test_the_fallible_player_is_as_good_as_its_skill() -> None:
     assert solved[2] == 1.0
     with pytest.raises(UsageError, match="from 0 to 1"):
         Fallible(2.0)
+
+
+def test_stages_may_be_horizons_or_services() -> None:
+    found = [
+        Stratum("hard", "long", "a", "ward", 60),
+        Stratum("hard", "short", "a", "clinic", 14),
+        Stratum("hard", "middle", "a", "ward", 30),
+    ]
+    horizon = StagedCurriculum(found, by="horizon", threshold=0.5, least=1, replay=0.0)
+    assert horizon.stage == "up to 20 steps"
+    assert horizon.weights() == [0.0, 1.0, 0.0]
+    horizon.record(ended(Stratum("hard", "short", "a"), 1.0))
+    assert horizon.stage == "up to 35 steps"
+    assert horizon.weights() == [0.0, 0.0, 1.0]
+    service = StagedCurriculum(found, by="service", threshold=0.5, least=1, replay=0.0)
+    assert service.stage == "clinic"
+    service.record(ended(Stratum("hard", "short", "a"), 1.0))
+    assert service.weights() == [0.5, 0.0, 0.5]
+    with pytest.raises(UsageError, match="difficulty, horizon, service"):
+        StagedCurriculum(found, by="weather")

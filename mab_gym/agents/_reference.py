@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mab_gym.agents._reading import Reading
 from mab_gym.envs._random_actions import plausible_action
 from mab_gym.envs._scenario import Scenario
 from mab_gym.tasking.case import Case
@@ -29,11 +30,12 @@ class Oracle:
     def __init__(self) -> None:
         self._solution: Solution | None = None
         self._begun = False
+        self._desk: Desk | None = None
 
     def brief(self, scenario: Scenario, case: Case) -> None:
         """Opens the case's gold solution."""
-        desk = Desk(scenario.backend.base_url, scenario.backend.now)
-        self._solution = scenario.tasks.catalogue[case.family].solve(case, desk)
+        self._desk = Desk(scenario.backend.base_url, scenario.backend.now)
+        self._solution = scenario.tasks.catalogue[case.family].solve(case, self._desk)
         self._begun = False
 
     def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
@@ -50,6 +52,40 @@ class Oracle:
             return next(self._solution)
         except (StopIteration, json.JSONDecodeError):
             return "FINISH([])"
+
+
+class ThinkingOracle:
+    """Plays as `Oracle` does, and says before each action by which rules the gold solution chose it, and what it found.
+
+    The words of a rule are those of the family's ``task.toml``.
+    """
+
+    name = "oracle"
+
+    def __init__(self) -> None:
+        self._oracle = Oracle()
+        self._rules: Mapping[str, str] = {}
+        self._followed = self._told = 0
+
+    def brief(self, scenario: Scenario, case: Case) -> None:
+        """Opens the case's gold solution."""
+        self._oracle.brief(scenario, case)
+        self._rules = scenario.tasks.catalogue[case.family].rules
+        self._followed = self._told = 0
+
+    def reset(self, observation: Mapping[str, Any], info: Mapping[str, Any], seed: int) -> None:
+        """Does nothing: `brief` has opened the gold solution."""
+
+    def act(self, observation: Mapping[str, Any]) -> Reading:
+        """Returns the solution's next action with its thoughts."""
+        action = self._oracle.act(observation)
+        desk = self._oracle._desk
+        if desk is None:
+            return Reading(action, action)
+        followed, told = desk.rules[self._followed :], desk.thoughts[self._told :]
+        self._followed, self._told = len(desk.rules), len(desk.thoughts)
+        thoughts = [*(self._rules[name] for name in followed if name in self._rules), *told]
+        return Reading(action, action, thoughts="\n".join(dict.fromkeys(thoughts)))
 
 
 class InstantFinish:

@@ -13,8 +13,8 @@ from mab_gym.cli._console import counting, errors, output
 from mab_gym.cli._environment import build_cohort
 from mab_gym.envs._make import DEFAULT_ENV
 from mab_gym.errors import UsageError
-from mab_gym.runs._evaluation import Plan, prepare, whole_records
-from mab_gym.runs._fine_tuning import WHICH, chosen, write_chats
+from mab_gym.runs._evaluation import Plan, whole_records
+from mab_gym.runs._fine_tuning import WHICH, chosen, gold_run, write_chats
 from mab_gym.runs._records import EpisodeRecord, read_records, record_from
 
 _HARBOR = "Tasks for Harbor"
@@ -27,6 +27,10 @@ def export(
     minari: Annotated[str | None, typer.Option(help="A Minari dataset to write instead, as in lab/name-v0.")] = None,
     which: Annotated[str, typer.Option(help=f"The episodes: {' or '.join(WHICH)}.")] = WHICH[0],
     oracle: Annotated[bool, typer.Option("--oracle", help="Export gold solutions of --env instead of a run.")] = False,
+    thoughts: Annotated[
+        bool,
+        typer.Option("--thoughts", help="With --out: the agent's thoughts before each action, as <think>…</think>."),
+    ] = False,
     harbor: Annotated[
         Path | None,
         typer.Option(help="A new folder for Harbor tasks, one for each case.", rich_help_panel=_HARBOR),
@@ -50,6 +54,8 @@ def export(
     """Write episodes as chats for fine-tuning or as a Minari dataset, or cases as tasks for Harbor."""
     if sum(target is not None for target in (out, minari, harbor)) != 1:
         raise UsageError("name a file by --out, a dataset by --minari, or a folder by --harbor")
+    if thoughts and out is None:
+        raise UsageError("--thoughts goes with --out")
     if image is not None and harbor is None:
         raise UsageError("--image goes with --harbor")
     cases: dict[str, Any] = {
@@ -73,9 +79,9 @@ def export(
         raise UsageError("--oracle needs --env, as in --env MedAgentBench-Train-v0")
     else:
         rules = {} if max_steps is None else {"max_steps": max_steps}
-        records = _gold(Plan(env=env, overrides=rules, **cases))
+        records = _gold(Plan(env=env, overrides=rules, **cases), thoughts)
     if out is not None:
-        count = write_chats(chosen(records, which), out)
+        count = write_chats(chosen(records, which, thoughts), out)
         output.print(f"{count} chats in {out}", markup=False, soft_wrap=True)
     else:
         count = _write_minari(records, str(minari), which)
@@ -106,10 +112,10 @@ def _write_minari(records: Iterator[EpisodeRecord], dataset_id: str, which: str)
     return count
 
 
-def _gold(plan: Plan) -> Iterator[EpisodeRecord]:
+def _gold(plan: Plan, thoughts: bool) -> Iterator[EpisodeRecord]:
     """Yields the oracle's episodes, and shows the progress."""
     build_cohort(plan)
-    run = prepare(plan)
+    run = gold_run(plan, thoughts)
     with counting(f"the oracle plays {run.scenario.environment.id}", len(run.todo)) as advance:
         for record in whole_records(run):
             yield record

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from statistics import median
 from typing import Any, Self
 
 import gymnasium
 
 from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.errors import UsageError
+from mab_gym.tasking._family import Family
 
 _SLOWER = 4.0
 """The slow average, against which progress is measured, looks back so many times further than the quick one."""
@@ -23,11 +25,15 @@ class Stratum:
         difficulty: The family's difficulty.
         family: The family's name.
         branch: One of its clinical situations.
+        service: The family's service; empty where its folder has none.
+        horizon: The steps of its gold solutions (median of the frozen cases); 0 where nobody counted.
     """
 
     difficulty: str
     family: str
     branch: str
+    service: str = field(default="", compare=False)
+    horizon: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
         return f"{self.difficulty}/{self.family}/{self.branch}"
@@ -43,7 +49,16 @@ def strata(env: gymnasium.Env[Any, Any]) -> tuple[Stratum, ...]:
     if not isinstance(inner, MedicalRecordEnv):
         raise UsageError(f"a curriculum is for environments of mab_gym, not for {type(inner).__name__}")
     families = inner.scenario.tasks.catalogue.values()
-    return tuple(Stratum(family.difficulty, family.name, branch) for family in families for branch in family.branches)
+    return tuple(
+        Stratum(family.difficulty, family.name, branch, family.service, _horizon(family))
+        for family in families
+        for branch in family.branches
+    )
+
+
+def _horizon(family: Family) -> int:
+    counted = [case.steps for case in family.cases if case.steps is not None]
+    return round(median(counted)) if counted else 0
 
 
 class Record:

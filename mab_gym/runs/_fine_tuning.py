@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mab_gym.agents._model import TOOLS
+from mab_gym.agents._reference import ThinkingOracle
 from mab_gym.errors import UsageError
+from mab_gym.runs._evaluation import Plan, Run, prepare
 from mab_gym.runs._records import EpisodeRecord
 
 WHICH = ("all", "successful")
@@ -16,16 +19,30 @@ _KEPT = ("role", "content", "tool_calls", "tool_call_id")
 """The fields of a message that trainers know; the status of a reply is an addition of this project."""
 
 
-def chat(record: EpisodeRecord) -> dict[str, Any] | None:
+def gold_run(plan: Plan, thoughts: bool = False) -> Run:
+    """Returns the run in which the oracle plays a plan's cases.
+
+    Args:
+        plan: The plan; its agent does not matter.
+        thoughts: True to have it note what the gold solutions decide.
+    """
+    run = prepare(replace(plan, agent="oracle"))
+    if not thoughts:
+        return run
+    return replace(run, agent_spec=replace(run.agent_spec, make=lambda env: ThinkingOracle()))
+
+
+def chat(record: EpisodeRecord, thoughts: bool = False) -> dict[str, Any] | None:
     """Returns an episode as a chat that ends with the agent's last action; None if there was no action.
 
     Args:
         record: A whole record.
+        thoughts: True to have the agent's thoughts before each action, as ``<think>…</think>``.
 
     Returns:
         ``messages``, ``tools`` if the agent called some, and ``metadata``: the case, the agent and the outcome.
     """
-    messages = [{name: message[name] for name in _KEPT if name in message} for message in record.messages]
+    messages = [_message(message, thoughts) for message in record.messages]
     while messages and messages[-1]["role"] != "assistant":  # the reply to the last action, which the agent did not see
         messages.pop()
     if not messages:
@@ -51,12 +68,20 @@ def chat(record: EpisodeRecord) -> dict[str, Any] | None:
     return {"messages": messages, **tools, "metadata": metadata}
 
 
-def chosen(records: Iterable[EpisodeRecord], which: str) -> Iterator[dict[str, Any]]:
+def _message(message: Mapping[str, Any], thoughts: bool) -> dict[str, Any]:
+    kept = {name: message[name] for name in _KEPT if name in message}
+    if thoughts and message.get("thoughts"):
+        kept["content"] = f"<think>\n{message['thoughts']}\n</think>\n\n{message.get('action', kept['content'])}"
+    return kept
+
+
+def chosen(records: Iterable[EpisodeRecord], which: str, thoughts: bool = False) -> Iterator[dict[str, Any]]:
     """Yields the chats of the chosen records; episodes that do not count are left out.
 
     Args:
         records: Whole records.
         which: One of `WHICH`.
+        thoughts: See `chat`.
 
     Raises:
         UsageError: ``which`` is not in `WHICH`.
@@ -65,7 +90,7 @@ def chosen(records: Iterable[EpisodeRecord], which: str) -> Iterator[dict[str, A
         raise UsageError(f"the episodes to export are {' or '.join(WHICH)}, not {which!r}")
     for record in records:
         if record.counts and (which == "all" or record.verdict["success"]):
-            told = chat(record)
+            told = chat(record, thoughts)
             if told is not None:
                 yield told
 

@@ -15,6 +15,8 @@ from mab_gym.actions import Delete, Finish, Get, Patch, Post, Put, render
 __all__ = ["Desk", "Reply", "Solution"]
 
 _T = TypeVar("_T")
+_LONGEST, _MOST = 200, 12
+"""Characters and members of a result that a thought shows."""
 _quoted = lru_cache(maxsize=4096)(quote_plus)
 
 
@@ -53,6 +55,7 @@ class Desk:
         decisions: The choices and computations so far, in words; each counts as a step (see `decide`).
         careless: The name of the rule that is broken wherever it applies; empty for the gold solution itself.
         rules: The names of the rules that applied so far.
+        thoughts: The decisions with their results, in words, as a learner may be shown them.
     """
 
     base_url: str
@@ -60,6 +63,7 @@ class Desk:
     decisions: list[str] = field(default_factory=list, compare=False)
     careless: str = ""
     rules: list[str] = field(default_factory=list, compare=False)
+    thoughts: list[str] = field(default_factory=list, compare=False)
 
     def get(self, resource_type: str, **parameters: str) -> str:
         """Returns the action that searches."""
@@ -116,6 +120,8 @@ class Desk:
         self.decisions.append(what)
         for name, broken in (careless or {}).items():
             found = self.rule(name, found, broken)
+        shown = _shown(found)
+        self.thoughts.append(f"{what[:1].upper()}{what[1:]}{f': {shown}' if shown else ''}.")
         return found
 
     def rule(self, name: str, kept: _T, broken: Callable[[], _T]) -> _T:
@@ -132,3 +138,21 @@ class Desk:
     def finish(self, answer: Sequence[Any]) -> str:
         """Returns the action that ends the episode with this answer."""
         return render(Finish(json.dumps(list(answer))))
+
+
+def _shown(found: Any) -> str:
+    """Returns a result in words where it has few; else an empty text."""
+    if isinstance(found, bool):
+        return "yes" if found else "no"
+    if found is None:
+        return "none"
+    if isinstance(found, datetime):
+        return found.isoformat()
+    if isinstance(found, int | str):
+        return str(found)[:_LONGEST]
+    if isinstance(found, float):
+        return f"{found:g}"
+    if isinstance(found, list | tuple | set | frozenset) and len(found) <= _MOST:
+        parts = [_shown(each) for each in found]
+        return ", ".join(parts) if all(parts) or not parts else ""
+    return ""
