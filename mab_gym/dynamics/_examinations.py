@@ -152,6 +152,7 @@ class Examinations:
             return
         find = hospital.course.studies
         text = (find(asked.key, hospital.told) if find is not None else "") or NOTHING
+        hospital.note(address, "found", f"{asked.key}: {text}")
         minutes = asked.minutes * (1 if urgent != "routine" else _ROUTINE)
         minutes = round(minutes * (0.85 + 0.3 * hospital.chance("report", hospital.number_of(address))))
         hospital.at(hospital.minute + minutes, self._report, address, asked, hospital.minute, text)

@@ -7,16 +7,19 @@ family's ``arrivals.py``, and `visit_course` its course on the clock.
 
 from __future__ import annotations
 
-import base64
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
+from mab_gym.casework import arrival_id, text_attachment
+from mab_gym.cohort.hospital._catalogue import ANALYTES
 from mab_gym.dynamics._body import Body
+from mab_gym.dynamics._results import with_value
 from mab_gym.dynamics.course import Course
 from mab_gym.dynamics.inpatients import CREATININE, HEIGHT, WEIGHT
+from mab_gym.dynamics.physiology._creatinine import estimated_gfr
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.stay import StayRecord
@@ -26,11 +29,15 @@ __all__ = [
     "Signs",
     "Visitor",
     "clinicians",
+    "creatinine_for",
     "done_at",
+    "found_at",
     "home_orders",
     "ideal_weight",
+    "laboratory",
     "triage",
     "visit_course",
+    "visit_ids",
     "visit_params",
     "visitor",
     "visitors",
@@ -168,8 +175,27 @@ def _text(concepts: Any) -> str:
     return str(concepts[0].get("text", "")) if concepts else ""
 
 
-def visit_params(chart: Chart, person: Visitor, rng: random.Random) -> dict[str, Any]:
-    """Draws what a case keeps of a visit: the person, who sees them, when they came, how the weight was written."""
+def creatinine_for(filtration: float, person: Visitor) -> float:
+    """Returns the creatinine in mg/dL at which CKD-EPI 2021 tells a filtration in mL/min/1.73 m², to two places."""
+    low, high = 0.2, 20.0
+    sex: Any = "female" if person.female else "male"
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if estimated_gfr(middle, sex, person.age) > filtration else (low, middle)
+    return round(high, 2)
+
+
+def visit_params(
+    chart: Chart, person: Visitor, rng: random.Random, waited: tuple[int, int] = (14, 40)
+) -> dict[str, Any]:
+    """Draws what a case keeps of a visit: the person, who sees them, when they came, how the weight was written.
+
+    Args:
+        chart: The chart.
+        person: The person.
+        rng: The generator of the draw.
+        waited: The least and the most minutes since they came.
+    """
     physicians, nurses = clinicians(chart, "Emergency medicine"), clinicians(chart, "Emergency medicine", "Nurse")
     weight = round(person.weight_kg * rng.uniform(0.985, 1.015), 1)
     pounds = rng.random() < 0.5
@@ -179,8 +205,46 @@ def visit_params(chart: Chart, person: Visitor, rng: random.Random) -> dict[str,
         "nurse": rng.choice(nurses),
         "weight_kg": weight,
         "weight_unit": "[lb_av]" if pounds else "kg",
-        "arrived": rng.randrange(14, 40),
+        "arrived": rng.randrange(*waited),
     }
+
+
+def visit_ids(case: Case, count: int = 24) -> list[str]:
+    """Returns ids for what came in with a case; the first is the visit's."""
+    return [arrival_id(case, number) for number in range(count)]
+
+
+def laboratory(
+    case: Case, chart: Chart, ids: Sequence[str], values: Mapping[str, float], ago: int, spoilt: bool = False
+) -> list[dict[str, Any]]:
+    """Returns results of blood that was drawn as the visit began.
+
+    Args:
+        case: The case.
+        chart: The chart.
+        ids: The Encounter's id, then an id for each result.
+        values: Values by the keys of the hospital's catalogue, as in ``potassium``.
+        ago: Minutes since the specimen was taken.
+        spoilt: True if it was haemolysed, which the potassium's note says.
+    """
+    taken = (chart.now - timedelta(minutes=ago)).isoformat()
+    female = (chart.patient(case["mrn"]) or {}).get("gender") == "female"
+    found = []
+    for logical_id, (key, value) in zip(ids[1:], values.items(), strict=False):
+        analyte = ANALYTES[key]
+        resource = {
+            "resourceType": "Observation",
+            "id": logical_id,
+            "status": "final",
+            "category": [_concept(_OBSERVED, "laboratory", "Laboratory")],
+            "code": _concept(_LOINC, analyte.loinc, analyte.display),
+            "subject": {"reference": f"Patient/{case['mrn']}"},
+            "encounter": {"reference": f"Encounter/{ids[0]}"},
+            "effectiveDateTime": taken,
+            "issued": (chart.now - timedelta(minutes=2)).isoformat(),
+        }
+        found.append(with_value(resource, analyte, value, female=female, spoilt=spoilt and key == "potassium"))
+    return found
 
 
 def triage(
@@ -235,14 +299,7 @@ def _participant(code: str, display: str, who: str) -> dict[str, Any]:
 
 
 def _note(case: Case, logical_id: str, text: str, written: datetime) -> dict[str, Any]:
-    encoded = text.encode()
-    attachment = {
-        "contentType": "text/plain; charset=utf-8",
-        "data": base64.b64encode(encoded).decode(),
-        "size": len(encoded),
-        "title": "Triage note",
-        "creation": written.isoformat(),
-    }
+    attachment = text_attachment(text, "Triage note", written.isoformat())
     return {
         "resourceType": "DocumentReference",
         "id": logical_id,
@@ -331,3 +388,13 @@ def visit_course(case: Case, chart: Chart, encounter: str, body: Body, horizon: 
 def done_at(stay: StayRecord, examination: str) -> list[int]:
     """Returns the minutes at which an examination was completed: a culture taken, a report written."""
     return [each.minute for each in stay.orders if each.what == "completed" and each.text == examination]
+
+
+def found_at(stay: StayRecord, examination: str) -> list[tuple[int, str]]:
+    """Returns the minutes at which an examination was done, with what it found."""
+    start = f"{examination}: "
+    return [
+        (each.minute, each.text.removeprefix(start))
+        for each in stay.orders
+        if each.what == "found" and each.text.startswith(start)
+    ]

@@ -105,8 +105,9 @@ class Ordered(NamedTuple):
     Attributes:
         minute: When.
         order: The address of the order.
-        what: ``accepted``, ``changed``, ``stopped``, ``refused`` or ``completed``.
-        text: The order as it was understood, or why it was not carried out.
+        what: ``accepted``, ``changed``, ``stopped``, ``refused`` or ``completed``; of an examination that is done also
+            ``found``.
+        text: The order as it was understood, what was found, or why it was not carried out.
         by_agent: False for what stood in the chart before.
     """
 

@@ -66,7 +66,7 @@ def test_an_examination_is_reported_and_completed() -> None:
     (report,) = ward.found("DiagnosticReport")
     assert report["conclusion"].startswith("ecg at") and report["basedOn"] == [{"reference": order}]
     assert ward.get(order)["status"] == "completed"
-    assert [each.what for each in ward.told.orders if each.order == order] == ["accepted", "completed"]
+    assert [each.what for each in ward.told.orders if each.order == order] == ["accepted", "found", "completed"]
 
 
 def test_a_culture_is_taken_and_a_monitor_begins() -> None:

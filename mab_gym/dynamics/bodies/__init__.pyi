@@ -6,3 +6,5 @@ from ._heparin_body import HeparinBody as HeparinBody
 from ._heparin_body import HeparinCase as HeparinCase
 from ._vancomycin_body import VancomycinBody as VancomycinBody
 from ._vancomycin_body import VancomycinCase as VancomycinCase
+from ._hyperkalaemia_body import HyperkalaemiaBody as HyperkalaemiaBody
+from ._hyperkalaemia_body import HyperkalaemiaCase as HyperkalaemiaCase

@@ -320,7 +320,8 @@ class World:
         overlay = self._written()
         number = overlay.take_number()
         # the numbers of the snapshot are all below the first free one, and clients cannot choose a number as an id
-        while overlay.prepared and any(self.exists((other, str(number))) for other in self._tables):
+        taken = {write.logical_id for write in overlay.writes[: overlay.prepared]}
+        while str(number) in taken:
             number = overlay.take_number()
         return number
 
