@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from mab_gym.tasking.case import Case
+from tests.casework.administration.actions import body_of, changed
 from tests.casework.playing import Played, family, play
 
 CASES = family("prior_authorization").cases
-
-
-def body_of(action: str) -> tuple[str, Any]:
-    """Returns the first line of an action, and its body."""
-    head, _, body = action.partition("\n")
-    return head, json.loads(body) if body else None
-
-
-def changed(kind: str, change: Callable[[dict[str, Any]], None]) -> Callable[[str], str]:
-    """Changes each resource of a type that is created."""
-
-    def each(action: str) -> str:
-        head, body = body_of(action) if action.startswith("POST") else (action, None)
-        if body is None or body["resourceType"] != kind:
-            return action
-        change(body)
-        return f"{head}\n{json.dumps(body)}"
-
-    return each
 
 
 def of(decision: str) -> Case:
