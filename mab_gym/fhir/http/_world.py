@@ -19,7 +19,6 @@ from mab_gym.fhir.http._export_jobs import Exports
 from mab_gym.fhir.http._searching import Kept, Searches
 from mab_gym.fhir.model._definitions import search_parameters
 from mab_gym.fhir.model._ids import Key
-from mab_gym.fhir.model._json_text import pretty_resource
 from mab_gym.fhir.model._url import parse_query
 from mab_gym.fhir.search._match_urls import match_filters, read_match_url
 from mab_gym.fhir.search._matching import make_filter
@@ -398,14 +397,15 @@ class World:
         addresses = []
         for resource in resources:
             kind, given = str(resource["resourceType"]), resource.get("id")
-            updated = (begun + timedelta(milliseconds=self.written)).isoformat(timespec="milliseconds")
-            overlay.recorded.add(len(overlay.writes))
+            written = len(overlay.writes)
+            updated = (begun + timedelta(milliseconds=written - overlay.prepared)).isoformat(timespec="milliseconds")
+            overlay.recorded.add(written)
             if given is None:
                 number = self.take_number()
                 key: Key = (kind, str(number))
                 meta = {"versionId": "1", "lastUpdated": updated, "source": f"#{_HOSPITAL}"}
                 stored = {"resourceType": kind, "id": key[1], "meta": meta, **resource}
-                overlay.add("create", *key, stored, 1, number, updated, text=pretty_resource(stored))
+                overlay.add("create", *key, stored, 1, number, updated)
             else:
                 key = (kind, str(given))
                 there = self.view().position(*key)

@@ -11,11 +11,10 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
 from typing import Any
 
 from mab_gym.fhir.model._ids import Key
-from mab_gym.fhir.model._json_text import pretty
+from mab_gym.fhir.model._json_text import pretty_resource
 from mab_gym.fhir.store._base import BaseTable
 from mab_gym.fhir.store._build import extend_table
 
@@ -41,31 +40,55 @@ _REFERENCE = re.compile(r"(?<![A-Za-z])[A-Za-z]+/[A-Za-z0-9.-]+")
 """It begins at the start of a word: otherwise each letter of a long word would be tried as the first."""
 
 
-@dataclass(frozen=True, slots=True)
 class Write:
-    """One change that the record system has made.
+    """One change that the record system has made; nothing of it is changed afterwards.
+
+    Args:
+        text: The resource as HAPI prints it; None to print it when it is first asked for.
 
     Attributes:
         interaction: ``create``, ``update`` or ``delete``; ``prepare`` for a resource that the session began with.
         resource_type: As in ``MedicationRequest``.
         logical_id: The resource's id.
         resource: The resource as it is stored now, with ``meta``; None after a delete.
-        text: The resource as HAPI prints it; empty after a delete.
         version: The version that the change made, from 1.
         position: HAPI's database id of the resource, which gives the order in which resources were first stored.
         updated: The time of the change, as a FHIR instant; that of the version if it was changed in place.
         in_place: True if the version was there before, and only its labels changed.
     """
 
-    interaction: str
-    resource_type: str
-    logical_id: str
-    resource: dict[str, Any] | None
-    text: str
-    version: int = 1
-    position: int = 0
-    updated: str = ""
-    in_place: bool = False
+    __slots__ = (
+        "_text", "in_place", "interaction", "logical_id", "position", "resource", "resource_type", "updated", "version",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        interaction: str,
+        resource_type: str,
+        logical_id: str,
+        resource: dict[str, Any] | None,
+        text: str | None = None,
+        version: int = 1,
+        position: int = 0,
+        updated: str = "",
+        in_place: bool = False,
+    ) -> None:
+        self.interaction = interaction
+        self.resource_type = resource_type
+        self.logical_id = logical_id
+        self.resource = resource
+        self._text = text
+        self.version = version
+        self.position = position
+        self.updated = updated
+        self.in_place = in_place
+
+    @property
+    def text(self) -> str:
+        """The resource as HAPI prints it; empty after a delete. Most of what a hospital writes is never read."""
+        if self._text is None:
+            self._text = pretty_resource(self.resource) if self.resource else ""
+        return self._text
 
     @property
     def key(self) -> Key:
@@ -87,7 +110,6 @@ class Overlay:
         prepared: The number of writes, at the beginning, with which the session began.
         recorded: The numbers of the writes that are the hospital's own, not a client's; None for no such write.
         clients: The other writes, as far as they were told apart; see `of_clients`.
-        held: The memory that all written versions take, in bytes, roughly.
         seen: The number of writes that a snapshot shows; None if this is no snapshot.
     """
 
@@ -100,8 +122,9 @@ class Overlay:
         "_tested",
         "_unsettled",
         "_versions",
+        "_weighed",
+        "_weight",
         "clients",
-        "held",
         "pending",
         "prepared",
         "recorded",
@@ -118,7 +141,7 @@ class Overlay:
         self.recorded: set[int] | None = None
         self.clients: list[Write] = []
         self._sorted = 0  # the number of writes of which the clients' were told apart
-        self.held = 0
+        self._weight = self._weighed = 0  # of so many writes, the memory that they take
         self.seen: int | None = None
         self._latest: dict[Key, int] = {}
         # most sessions need none of these, and thousands of sessions may be alive
@@ -162,24 +185,32 @@ class Overlay:
         updated: str,
         *,
         in_place: bool = False,
-        text: str | None = None,
     ) -> Write:
-        """Records a change and returns it; ``text`` is the resource as `pretty` prints it, where that is known."""
-        if text is None:
-            text = pretty(resource) if resource else ""
-        write = Write(interaction, resource_type, logical_id, resource, text, version, position, updated, in_place)
-        number = len(self.writes)
+        """Records a change and returns it."""
+        write = Write(interaction, resource_type, logical_id, resource, None, version, position, updated, in_place)
+        key, number = (resource_type, logical_id), len(self.writes)
         self.writes.append(write)
-        self.held += _weight(text)
-        before = self._latest.get(write.key)
+        before = self._latest.get(key)
         if before is not None:
             self._versions = self._versions or {}
-            self._versions.setdefault(write.key, [before]).append(number)
-        self._latest[write.key] = number
-        self.pending.setdefault(resource_type, []).append(number)
+            self._versions.setdefault(key, [before]).append(number)
+        self._latest[key] = number
+        pending = self.pending.get(resource_type)
+        if pending is None:
+            self.pending[resource_type] = [number]
+        else:
+            pending.append(number)
         if resource_type not in self._unsettled:
             self._unsettled += (resource_type,)
         return write
+
+    @property
+    def held(self) -> int:
+        """The memory that all written versions take, in bytes, roughly; worked out when somebody asks."""
+        for write in self.writes[self._weighed :]:
+            self._weight += _weight(write.text)
+        self._weighed = len(self.writes)
+        return self._weight
 
     def of_clients(self) -> list[Write]:
         """Returns the writes of clients, without those of `prepared` and `recorded`, in order."""
@@ -227,7 +258,8 @@ class Overlay:
             self.clients, self._sorted = [], 0
         for number in range(len(self.writes) - 1, count - 1, -1):
             write = self.writes.pop()
-            self.held -= _weight(write.text)
+            if number < self._weighed:
+                self._weighed, self._weight = number, self._weight - _weight(write.text)
             if self._mentioned:
                 self._mentioned.pop(number, None)
             self.pending[write.resource_type].remove(number)
