@@ -69,13 +69,16 @@ class Bedside(ABC):
 
     def advance(self, minutes: int) -> Sequence[StayEvent]:
         """Lets whole minutes pass, and returns what happened."""
-        until, events = self._minute + minutes, list[StayEvent]()
+        until = self._minute + minutes
+        events: list[StayEvent] | None = None
         while (end := self._next_end()) <= until:
             self._commit(end)
-            events += self._look(end)
+            found = self._look(end)
+            if found:
+                events = [*(events or ()), *found]
             self._end_infusions(end)
         self._minute = until
-        return events
+        return events or ()
 
     def give(self, dose: Dose) -> Sequence[StayEvent]:
         """Begins a dose now. A drug that the model does not know changes nothing."""

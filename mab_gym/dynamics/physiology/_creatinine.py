@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mab_gym.dynamics.physiology._bounds import minutes_within, within
 from mab_gym.errors import UsageError
@@ -101,6 +102,7 @@ def baseline_gfr(patient: CreatininePatient) -> float:
     return estimated_gfr(patient.baseline_mg_dl, patient.sex, patient.age_years)
 
 
+@lru_cache(maxsize=4096)
 def production(patient: CreatininePatient) -> float:
     """Returns the production of creatinine, mg/h: in health it equals what the kidneys clear."""
     return _MGH * patient.baseline_mg_dl * baseline_gfr(patient)
@@ -134,7 +136,8 @@ def advance(
     usual = _WATER[patient.sex] * patient.weight_kg
     limit = 2 * usual if flow > 0 else usual / 2
     moving = min(hours, max(0.0, (limit - state.volume_l) / flow)) if flow else 0.0
-    state = _exact(patient, state, inputs.gfr_ml_min, flow, moving)
+    if moving:
+        state = _exact(patient, state, inputs.gfr_ml_min, flow, moving)
     return _exact(patient, state, inputs.gfr_ml_min, 0.0, hours - moving)
 
 

@@ -148,24 +148,34 @@ def advance(
     d1 += inputs.meal_now * 100 / MG_DL_PER_MMOL_L * _MEAL_SHARE
     given, drip = _given(inputs)
     liver, vg, vi = _liver(inputs) * w, _VG * w, _VI * w
-    own = patient.own_insulin * w
+    own, dissolves, uses = patient.own_insulin * w, w * _DISSOLVES, _F01 * w
+    on_transport, on_disposal, on_liver = _ST * power, _SD * power, _SE * power
+    enough, passed = _ENOUGH * vg, _RENAL * _RENAL_FROM * vg
     for count, t in pieces(minutes, step):
-        for _ in range(count):
+        for _ in range(count):  # a day has hundreds of these: no calls, and what does not change is worked out above
             g = q1 / vg
             from_gut = d2 / _MEAL
             d1, d2 = d1 - t * d1 / _MEAL, d2 + t * (d1 / _MEAL - from_gut)
-            melts = min(l1 / t, w * _DISSOLVES * (l1 / w) ** (1 / 3))
-            enters = s2 / _RAPID + l2 * _SEEPS + drip + own * max(0.0, _OWN + _OWN_SLOPE * (g - _OWN_FROM))
+            enters = s2 / _RAPID + l2 * _SEEPS + drip
+            made = _OWN + _OWN_SLOPE * (g - _OWN_FROM)
+            if made > 0.0:
+                enters += own * made
             s1, s2 = s1 - t * s1 / _RAPID, s2 + t * (s1 - s2) / _RAPID
-            l1, l2 = max(0.0, l1 - t * melts), l2 + t * (melts - l2 * _SEEPS)
-            x1 += t * _KA1 * (_ST * power * level - x1)
-            x2 += t * _KA2 * (_SD * power * level - x2)
-            x3 += t * _KA3 * (_SE * power * level - x3)
+            melts = dissolves * (l1 / w) ** (1 / 3) if l1 > 0.0 else 0.0
+            most = l1 / t
+            if melts > most:
+                melts = most
+            left = l1 - t * melts
+            l1, l2 = left if left > 0.0 else 0.0, l2 + t * (melts - l2 * _SEEPS)
+            x1 += t * _KA1 * (on_transport * level - x1)
+            x2 += t * _KA2 * (on_disposal * level - x2)
+            x3 += t * _KA3 * (on_liver * level - x3)
             level += t * (enters / vi - _KE * level)
-            comes = given + from_gut + liver * max(_LIVER_LEAST, 1 - x3) + _K12 * q2
-            used = _F01 * w / max(q1, _ENOUGH * vg)
+            share = 1 - x3
+            comes = given + from_gut + liver * (share if share > _LIVER_LEAST else _LIVER_LEAST) + _K12 * q2
+            used = uses / (q1 if q1 > enough else enough)
             if g > _RENAL_FROM:
-                comes += _RENAL * _RENAL_FROM * vg
+                comes += passed
                 used += _RENAL
             q1 = (q1 + t * comes) / (1 + t * (used + x1))
             q2 = (q2 + t * x1 * q1) / (1 + t * (_K12 + x2))

@@ -75,13 +75,18 @@ def urine_potassium(
         potassium: Serum potassium, mmol/L.
         magnesium: Serum magnesium, mmol/L.
     """
-    low = min(1.0, max(0.0, (_MG_FULL - magnesium) / (_MG_FULL - _MG_EMPTY)))
+    low = 0.0 if magnesium >= _MG_FULL else min(1.0, (_MG_FULL - magnesium) / (_MG_FULL - _MG_EMPTY))
     usual = patient.usual_gfr_ml_min
     above = potassium - patient.usual_potassium + _K_SET_LOWER * low
     share = inputs.gfr_ml_min / usual
     wanted = share * (_K_URINE + _K_SLOPE * usual * above)
     least = (_K_LEAST + _K_WASTED * low) * min(1.0, share)
-    return min(max(wanted, least), _K_MOST * inputs.gfr_ml_min) * min(1.0, max(0.0, potassium / _SCARCE[0]))
+    return min(max(wanted, least), _K_MOST * inputs.gfr_ml_min) * _enough(potassium, _SCARCE[0])
+
+
+def _enough(level: float, scarce: float) -> float:
+    """Returns 1, and less where a level is scarce, down to 0."""
+    return 1.0 if level >= scarce else max(0.0, level / scarce)
 
 
 def urine_magnesium(inputs: ElectrolyteInputs, magnesium: float) -> float:
@@ -113,29 +118,34 @@ def advance(
     mg_quick, mg_slow = state.quick_magnesium, state.slow_magnesium
     k_oral = state.oral_potassium + inputs.oral_potassium_now
     mg_oral = state.oral_magnesium + inputs.oral_magnesium_now
+    k_food, mg_food, k_iv, mg_iv = inputs.food_potassium, inputs.food_magnesium, inputs.iv_potassium, inputs.iv_magnesium
+    k_lost, mg_lost, shift, usual = inputs.lost_potassium, inputs.lost_magnesium, inputs.shift, patient.usual_potassium
+    outside, room_quick = _OUTSIDE * w, _K_QUICK * w
+    to_quick, to_slow, mg_to_quick, mg_to_slow = (
+        flow * w for flow in (_K_QUICK_FLOW, _K_SLOW_FLOW, _MG_QUICK_FLOW, _MG_SLOW_FLOW)
+    )
     for count, length in pieces(minutes, step):
         h = length / 60
         for _ in range(count):
             k_in, mg_in = _ABSORBING * k_oral, _ABSORBING * mg_oral
-            k_oral += h * (inputs.food_potassium - k_in)
-            mg_oral += h * (inputs.food_magnesium - mg_in)
-            pulled = k + inputs.shift * min(1.0, max(0.0, k / _SCARCE[0]))
-            into_quick = _K_QUICK_FLOW * w * (pulled - quick)
-            base = slow / (w * (_K_SLOW_BELOW if slow < 0 else _K_SLOW_ABOVE)) + patient.usual_potassium
-            into_slow = _K_SLOW_FLOW * w * (pulled - base)
-            lost = inputs.lost_potassium * min(1.0, max(0.0, k / _SCARCE[0])) + urine_potassium(patient, inputs, k, mg)
-            k += h * (inputs.iv_potassium + _K_ABSORBED * k_in - lost - into_quick - into_slow) / (_OUTSIDE * w)
-            quick += h * into_quick / (_K_QUICK * w)
+            k_oral += h * (k_food - k_in)
+            mg_oral += h * (mg_food - mg_in)
+            here = _enough(k, _SCARCE[0])
+            pulled = k + shift * here
+            into_quick = to_quick * (pulled - quick)
+            base = slow / (w * (_K_SLOW_BELOW if slow < 0 else _K_SLOW_ABOVE)) + usual
+            into_slow = to_slow * (pulled - base)
+            lost = k_lost * here + urine_potassium(patient, inputs, k, mg)
+            k += h * (k_iv + _K_ABSORBED * k_in - lost - into_quick - into_slow) / outside
+            quick += h * into_quick / room_quick
             slow += h * into_slow
             mg_here = mg - _USUAL_MAGNESIUM
             room = w * (_MG_QUICK_BELOW if mg_quick < 0 else _MG_QUICK_ABOVE)
-            mg_into_quick = _MG_QUICK_FLOW * w * (mg_here - mg_quick / room)
+            mg_into_quick = mg_to_quick * (mg_here - mg_quick / room)
             room = w * (_MG_SLOW_BELOW if mg_slow < 0 else _MG_SLOW_ABOVE)
-            mg_into_slow = _MG_SLOW_FLOW * w * (mg_here - mg_slow / room)
-            lost = inputs.lost_magnesium * min(1.0, max(0.0, mg / _SCARCE[1])) + urine_magnesium(inputs, mg)
-            mg += (
-                h * (inputs.iv_magnesium + _MG_ABSORBED * mg_in - lost - mg_into_quick - mg_into_slow) / (_OUTSIDE * w)
-            )
+            mg_into_slow = mg_to_slow * (mg_here - mg_slow / room)
+            lost = mg_lost * _enough(mg, _SCARCE[1]) + urine_magnesium(inputs, mg)
+            mg += h * (mg_iv + _MG_ABSORBED * mg_in - lost - mg_into_quick - mg_into_slow) / outside
             mg_quick += h * mg_into_quick
             mg_slow += h * mg_into_slow
     return ElectrolyteState(k, quick, slow, k_oral, mg, mg_quick, mg_slow, mg_oral)

@@ -71,7 +71,7 @@ class View:
         budget: The request's allowance.
     """
 
-    __slots__ = ("_overlay", "_pending", "_tables", "_until", "budget")
+    __slots__ = ("_known", "_overlay", "_pending", "_tables", "_until", "budget")
 
     def __init__(
         self,
@@ -84,6 +84,7 @@ class View:
         self._tables = tables if overlay is None else overlay.tables
         self._pending: Mapping[str, list[int]] = _NOTHING if overlay is None else overlay.pending
         self._until = until
+        self._known: dict[tuple[object, ...], tuple[list[Value], list[Any]]] = {}
         self.budget = budget
 
     def frozen(self) -> View:
@@ -168,7 +169,7 @@ class View:
         self.budget.spend(len(rows) * ROW + looks * (WRITE_LOOKED_AT if names is None else MENTION_LOOKED_AT))
         self._overlay.note_scan(resource_type, len(numbers))
         extra, places, replaced = [], [], []
-        tests = [wanted.for_many(resource_type) for wanted in filters]
+        tests = [wanted.for_many(resource_type, self._values_in) for wanted in filters]
         size = len(table)
         for number, write in touched(self._overlay.writes, numbers, self._until):
             if (row := table.find(write.logical_id)) is not None:
@@ -205,13 +206,27 @@ class View:
         table = self._table(resource_type)
         if hit < len(table):
             return table.values(hit, parameter)
-        resource = self._written(hit - len(table)).resource or {}
-        return [
-            value
-            for path in compile_paths(resource_type, parameter.expression)
-            for node in path.nodes(resource.get(path.top))
-            for value in read_values(parameter.type, node)
-        ]
+        resource = self._written(hit - len(table)).resource
+        return [] if resource is None else self._values_in(resource, parameter)
+
+    def _values_in(self, resource: Mapping[str, Any], parameter: SearchParameter) -> list[Value]:
+        """Returns all values that a search parameter finds in a resource that was written.
+
+        A search asks for them when it filters, counts and sorts, and many resources share their elements.
+        """
+        paths = compile_paths(str(resource["resourceType"]), parameter.expression)
+        elements = [resource.get(path.top) for path in paths]
+        key = (parameter.expression, *map(id, elements))
+        known = self._known.get(key)
+        if known is None:
+            values = [
+                value
+                for path, element in zip(paths, elements, strict=True)
+                for node in path.nodes(element)
+                for value in read_values(parameter.type, node)
+            ]
+            known = self._known[key] = values, elements  # while they are held, no other element has their identity
+        return known[0]
 
     def references(self, key: Key, paths: Sequence[Path]) -> Iterator[tuple[int, Value]]:
         """Yields the references of a resource at some paths, with the paths' numbers, from the indexes if possible."""

@@ -313,6 +313,7 @@ class BaseTable:
 
     def __init__(self, table: Table, positions: Positions | None = None) -> None:
         self.table = table
+        self._size = len(table)
         self.serial = next(_SERIALS)
         self.positions = range(1, len(table) + 1) if positions is None else positions
         self.pools = {c.name: PoolIndex(c) for c in table.columns if isinstance(c, PoolColumn)}
@@ -329,7 +330,7 @@ class BaseTable:
         self.arranged: Remembered[Any] = Remembered()
 
     def __len__(self) -> int:
-        return len(self.table)
+        return self._size
 
     @cached_property
     def _row_by_text_id(self) -> Mapping[str, int]:
