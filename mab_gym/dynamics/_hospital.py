@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
@@ -48,7 +49,7 @@ class Hospital:
     """
 
     __slots__ = (
-        "_due", "_kept", "_number", "_of_order", "_session", "_timed", "case", "clock", "course", "minute", "news",
+        "_due", "_kept", "_number", "_of_order", "_session", "case", "clock", "course", "minute", "news",
         "nil_by_mouth", "on_event", "paged", "told", "writing",
     )  # fmt: skip
 
@@ -67,7 +68,6 @@ class Hospital:
         self._number = 0
         self._of_order: dict[str, int] = {}
         self._kept = 0
-        self._timed = -1, ""
         self.told.truth[0] = dict(course.body.truth())
 
     # --- time ------------------------------------------------------------------------------------------------------
@@ -131,9 +131,8 @@ class Hospital:
     def time(self, minute: int | None = None) -> str:
         """Returns the time of a minute, now if None, as a FHIR dateTime in the hospital's zone."""
         wanted = self.minute if minute is None else minute
-        if wanted != self._timed[0]:
-            self._timed = wanted, self.clock.at(wanted).isoformat()
-        return self._timed[1]
+        begun = self.clock.begun
+        return _written_out(begun, begun.tzinfo, wanted)
 
     # --- the record ------------------------------------------------------------------------------------------------
 
@@ -227,6 +226,15 @@ class Hospital:
 
 
 _CATEGORIES: Final = "http://terminology.hl7.org/CodeSystem/communication-category"
+
+
+@lru_cache(maxsize=16_384)
+def _written_out(begun: datetime, zone: tzinfo | None, minute: int) -> str:
+    """Returns the time of a minute as a FHIR dateTime; what is written in one minute shares it, over episodes, too.
+
+    The zone is an argument because equal times of different zones are equal.
+    """
+    return (begun + timedelta(minutes=minute)).isoformat()
 
 
 @lru_cache(maxsize=512)

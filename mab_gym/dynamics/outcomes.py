@@ -54,6 +54,9 @@ class StayJudge(Judge):
         self.end = stay.minute if stay.left is None else stay.left
         self.given = [each for each in stay.given if each.status == "given"]
         self.results = [each for each in stay.results if each.value is not None and not each.haemolysed]
+        self._by_analyte: dict[str, list[Issued]] = {}
+        for issued in self.results:
+            self._by_analyte.setdefault(issued.analyte, []).append(issued)
         self._own = {each.order for each in stay.orders if each.by_agent and each.what in ("accepted", "changed")}
 
     # --- what was done -----------------------------------------------------------------------------------------------
@@ -77,11 +80,11 @@ class StayJudge(Judge):
     def tests(self, analyte: str, since: int = 0, until: int | None = None) -> list[Issued]:
         """Returns the valid results of specimens that were taken within a time, both minutes included."""
         end = self.stay.horizon if until is None else until
-        return [each for each in self.results if each.analyte == analyte and since <= each.drawn <= end]
+        return [each for each in self._by_analyte.get(analyte, ()) if since <= each.drawn <= end]
 
     def known(self, analyte: str, minute: int) -> Issued | None:
         """Returns the newest valid result that was issued by a minute; None if there is none."""
-        found = [each for each in self.results if each.analyte == analyte and each.minute <= minute]
+        found = [each for each in self._by_analyte.get(analyte, ()) if each.minute <= minute]
         return max(found, key=lambda each: each.drawn, default=None)
 
     # --- what all families ask ---------------------------------------------------------------------------------------
@@ -162,15 +165,22 @@ def _objects(value: Any) -> list[Mapping[str, Any]]:
 def _references(value: Any) -> list[str]:
     """Returns the references in a list of References, without a base before them."""
     written = (each.get("reference") for each in _objects(value))
-    return ["/".join(each.split("/_history")[0].split("/")[-2:]) for each in written if isinstance(each, str)]
+    return [_without_base(each) for each in written if isinstance(each, str)]
+
+
+def _without_base(reference: str) -> str:
+    return "/".join(reference.split("/_history", maxsplit=1)[0].split("/")[-2:])
 
 
 def _about(resource: Mapping[str, Any] | None) -> str | None:
     """Returns the patient that a resource is about; None if it names none."""
+    if resource is None:
+        return None
     for name in _ABOUT:
-        found = None if resource is None else resource.get(name)
+        found = resource.get(name)
         if isinstance(found, Mapping):
-            return next(iter(_references([found])), "")
+            written = found.get("reference")
+            return _without_base(written) if isinstance(written, str) else ""
     return None
 
 

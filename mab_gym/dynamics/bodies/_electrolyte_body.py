@@ -89,6 +89,7 @@ class ElectrolyteBody(Bedside):
             min(max(case.creatinine, 0.3), 10),
         )
         self._usual_gfr = min(max(_creatinine.baseline_gfr(self._kidneys), 5.0), 200.0)
+        self._hour, self._gfr = -1, self._usual_gfr
         self._patient = ElectrolytePatient(self._kidneys.weight_kg, self._usual_gfr)
         magnesium = case.magnesium / MG_DL_PER_MMOL_L_MAGNESIUM
         start = _potassium.depleted(self._patient, case.potassium, magnesium)
@@ -100,7 +101,10 @@ class ElectrolyteBody(Bedside):
     @property
     def gfr(self) -> float:
         """The filtration in mL/min during the present step."""
-        return self._usual_gfr * self._share(self._carried // 60 * 60)
+        hour = self._carried // 60
+        if hour != self._hour:
+            self._hour, self._gfr = hour, self._usual_gfr * self._share(hour * 60)
+        return self._gfr
 
     def _share(self, minute: int) -> float:
         before, share = 0, 1.0

@@ -6,6 +6,7 @@ from mab_gym.errors import UsageError
 
 LONGEST_MINUTES = 600_000.0
 """The longest time of one step: ten thousand hours. Chosen: a stay is far shorter."""
+_NUMBERS = (int, float)
 
 
 def within(name: str, value: float, low: float, high: float, unit: str) -> float:
@@ -32,4 +33,6 @@ def minutes_within(minutes: float) -> float:
     Raises:
         UsageError: It is negative, or longer than 10,000 hours.
     """
+    if type(minutes) in _NUMBERS and 0.0 <= minutes <= LONGEST_MINUTES:
+        return minutes  # the usual case, hundreds of times a simulated day
     return within("minutes", minutes, 0.0, LONGEST_MINUTES, "minutes")

@@ -133,11 +133,12 @@ def advance(
     """
     minutes_within(minutes)
     hours, flow = minutes / 60, inputs.fluid_l_h
+    if not flow:
+        return _exact(patient, state, inputs.gfr_ml_min, 0.0, hours)
     usual = _WATER[patient.sex] * patient.weight_kg
     limit = 2 * usual if flow > 0 else usual / 2
-    moving = min(hours, max(0.0, (limit - state.volume_l) / flow)) if flow else 0.0
-    if moving:
-        state = _exact(patient, state, inputs.gfr_ml_min, flow, moving)
+    moving = min(hours, max(0.0, (limit - state.volume_l) / flow))
+    state = _exact(patient, state, inputs.gfr_ml_min, flow, moving)
     return _exact(patient, state, inputs.gfr_ml_min, 0.0, hours - moving)
 
 

@@ -161,10 +161,7 @@ def advance(
             if made > 0.0:
                 enters += own * made
             s1, s2 = s1 - t * s1 / _RAPID, s2 + t * (s1 - s2) / _RAPID
-            melts = dissolves * (l1 / w) ** (1 / 3) if l1 > 0.0 else 0.0
-            most = l1 / t
-            if melts > most:
-                melts = most
+            melts = min(l1 / t, dissolves * (l1 / w) ** (1 / 3)) if l1 > 0.0 else 0.0
             left = l1 - t * melts
             l1, l2 = left if left > 0.0 else 0.0, l2 + t * (melts - l2 * _SEEPS)
             x1 += t * _KA1 * (on_transport * level - x1)

@@ -118,7 +118,12 @@ def advance(
     mg_quick, mg_slow = state.quick_magnesium, state.slow_magnesium
     k_oral = state.oral_potassium + inputs.oral_potassium_now
     mg_oral = state.oral_magnesium + inputs.oral_magnesium_now
-    k_food, mg_food, k_iv, mg_iv = inputs.food_potassium, inputs.food_magnesium, inputs.iv_potassium, inputs.iv_magnesium
+    k_food, mg_food, k_iv, mg_iv = (
+        inputs.food_potassium,
+        inputs.food_magnesium,
+        inputs.iv_potassium,
+        inputs.iv_magnesium,
+    )
     k_lost, mg_lost, shift, usual = inputs.lost_potassium, inputs.lost_magnesium, inputs.shift, patient.usual_potassium
     outside, room_quick = _OUTSIDE * w, _K_QUICK * w
     to_quick, to_slow, mg_to_quick, mg_to_slow = (

@@ -110,18 +110,13 @@ class Filter:
             for node in path.nodes(resource.get(path.top))
             for value in read_values(self.parameter.type, node)
         )
-        return self._matches(values)
+        found = self.matches_any(values)
+        return not found if self.negated or self.missing else found
 
-    def for_many(
-        self, resource_type: str, values_of: Callable[[Mapping[str, Any], SearchParameter], Sequence[Value]]
-    ) -> Callable[[Mapping[str, Any]], bool]:
+    def for_many(self, resource_type: str) -> Callable[[Mapping[str, Any]], bool]:
         """Returns `accepts` for many resources of one type, all of which are held meanwhile.
 
         An element that several of them share, as those of one stay share a code, is looked at once.
-
-        Args:
-            resource_type: The type.
-            values_of: Returns all values that a parameter finds in a resource.
         """
         tops = {path.top for path in compile_paths(resource_type, self.parameter.expression)}
         if self.either or self.ids is not None or len(tops) != 1:
@@ -133,14 +128,10 @@ class Filter:
             element = id(resource.get(top))
             found = known.get(element)
             if found is None:
-                found = known[element] = self._matches(values_of(resource, self.parameter))
+                found = known[element] = self.accepts(resource)
             return found
 
         return accepts
-
-    def _matches(self, values: Iterable[Value]) -> bool:
-        found = self.matches_any(values)
-        return not found if self.negated or self.missing else found
 
 
 def split_alternatives(text: str, separator: str = ",") -> list[str]:

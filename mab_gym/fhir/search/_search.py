@@ -45,7 +45,7 @@ from mab_gym.fhir.store._budget import (
     Budget,
 )
 from mab_gym.fhir.store._instants import LOW, NO_PERIOD
-from mab_gym.fhir.store._overlay import Overlay, Write, touched
+from mab_gym.fhir.store._overlay import Matched, Overlay, Write, touched
 from mab_gym.fhir.store._row_keys import RowKeys, date_fields, grouped, id_keys, ranked, split, spread, together
 from mab_gym.fhir.store._sorting import Keys, SortedRows
 from mab_gym.fhir.store._table import Rows, blocks
@@ -168,28 +168,68 @@ class View:
         looks = len(numbers) * max(1, len(filters))
         self.budget.spend(len(rows) * ROW + looks * (WRITE_LOOKED_AT if names is None else MENTION_LOOKED_AT))
         self._overlay.note_scan(resource_type, len(numbers))
-        extra, places, replaced = [], [], []
-        tests = [wanted.for_many(resource_type, self._values_in) for wanted in filters]
-        size = len(table)
-        for number, write in touched(self._overlay.writes, numbers, self._until):
+        if names is None and self._pending is self._overlay.pending:
+            found = self._matching(resource_type, filters, numbers)
+            over = self._overlay.replacing.get(resource_type, ())
+            replaced = [row for number, row in over if self._until is None or number < self._until]
+        else:
+            found, replaced = self._mentioning(resource_type, filters, numbers, names)
+        if not found and not replaced:
+            return rows
+        writes = self._overlay.writes
+        pairs = sorted((writes[number].position, number + len(table)) for number in found)
+        # rows and places rise together: put the few writes between the rows
+        after = [bisect_right(table.positions, place) for place, _ in pairs]
+        return _merged(rows, replaced, after, [hit for _, hit in pairs])
+
+    def _matching(self, resource_type: str, filters: Sequence[Filter], numbers: Sequence[int]) -> list[int]:
+        """Returns the numbers of the pending writes that satisfy all filters; each is tested once in a session."""
+        overlay = self._overlay
+        assert overlay is not None
+        question = tuple(wanted.key for wanted in filters)
+        remembers = overlay.seen is None and is_short(question)  # threads may share a snapshot
+        known = overlay.matched(resource_type, question) if remembers else Matched()
+        end = len(numbers) if self._until is None else bisect_left(numbers, self._until)
+        if known.looked_at < end:
+            known.tests = known.tests or [wanted.for_many(resource_type) for wanted in filters]
+            for number in numbers[known.looked_at : end]:
+                resource = overlay.writes[number].resource
+                if resource is None:
+                    continue
+                for accepts in known.tests:
+                    if not accepts(resource):
+                        break
+                else:
+                    known.numbers.append(number)
+            known.looked_at = end
+        found = known.numbers
+        if self._until is not None:
+            found = found[: bisect_left(found, self._until)]
+        left_out = overlay.superseded(found, self._until)
+        return [number for number in found if number not in left_out] if left_out else found
+
+    def _mentioning(
+        self, resource_type: str, filters: Sequence[Filter], numbers: Sequence[int], names: frozenset[str] | None
+    ) -> tuple[list[int], list[int]]:
+        """Returns the numbers of the writes that satisfy all filters, and the rows of which there are writes.
+
+        Args:
+            resource_type: The type.
+            filters: The filters.
+            numbers: The numbers of the writes.
+            names: The references of which a resource must hold one; None for any resource.
+        """
+        table, overlay = self._table(resource_type), self._overlay
+        assert overlay is not None
+        found, replaced = [], []
+        for number, write in touched(overlay.writes, numbers, self._until):
             if (row := table.find(write.logical_id)) is not None:
                 replaced.append(row)
-            if names is not None and names.isdisjoint(self._overlay.mentions(number)):
+            if names is not None and names.isdisjoint(overlay.mentions(number)):
                 continue
-            if write.resource is None:
-                continue
-            for accepts in tests:
-                if not accepts(write.resource):
-                    break
-            else:
-                extra.append(size + number)
-                places.append(write.position)
-        if not extra and not replaced:
-            return rows
-        order = np.argsort(places, kind="stable").tolist()
-        # rows and places rise together: put the few writes between the rows
-        after = [bisect_right(table.positions, places[number]) for number in order]
-        return _merged(rows, replaced, after, [extra[number] for number in order])
+            if write.resource is not None and all(wanted.accepts(write.resource) for wanted in filters):
+                found.append(number)
+        return found, replaced
 
     def ids(self, resource_type: str, hits: Rows) -> list[str]:
         """Returns the hits' logical ids."""
@@ -207,7 +247,7 @@ class View:
         if hit < len(table):
             return table.values(hit, parameter)
         resource = self._written(hit - len(table)).resource
-        return [] if resource is None else self._values_in(resource, parameter)
+        return self._values_in({"resourceType": resource_type} if resource is None else resource, parameter)
 
     def _values_in(self, resource: Mapping[str, Any], parameter: SearchParameter) -> list[Value]:
         """Returns all values that a search parameter finds in a resource that was written.
@@ -222,6 +262,7 @@ class View:
             values = [
                 value
                 for path, element in zip(paths, elements, strict=True)
+                if element is not None
                 for node in path.nodes(element)
                 for value in read_values(parameter.type, node)
             ]
@@ -432,8 +473,13 @@ class View:
             groups = grouped(table, hits[stored], wanted.parameter)
             of_group = np.array([max(1, len(_satisfying(wanted, values))) for values in groups.values], dtype=np.intp)
             counts[stored] *= of_group[groups.of_row]
+            known: dict[int, int] = {}  # resources with the same element have the same list of values
             for place in written.tolist():
-                counts[place] *= max(1, len(self._found_by(resource_type, int(hits[place]), wanted)))
+                values = self.values(resource_type, int(hits[place]), wanted.parameter)
+                count = known.get(id(values))
+                if count is None:
+                    count = known[id(values)] = max(1, len(_satisfying(wanted, values)))
+                counts[place] *= count
         return counts
 
     def _spend_on_values(self, hits: Rows, filters: Sequence[Filter]) -> None:
@@ -635,6 +681,8 @@ def _merged(rows: Rows, without: Sequence[int], before: Sequence[int], hits: Seq
     there = [place for place, row in zip(places, without, strict=True) if place < len(rows) and rows[place] == row]
     if there:
         rows = np.delete(rows, there)
+    if not len(rows) or not before or before[0] > rows[-1]:  # as where all of them were created
+        return np.concatenate([rows, np.array(hits, dtype=np.intp)])
     return np.insert(rows.astype(np.intp, copy=False), np.searchsorted(rows, before), hits)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any
 
@@ -28,6 +28,8 @@ WORTH_FOLDING = 16
 """The number of rows that are folded in the time of testing one write."""
 SCANS_FREE = 256
 """The number of tests of writes that are never worth a new table."""
+MOST_QUESTIONS = 64
+"""The number of questions of which a session remembers the writes that satisfy them."""
 
 WRITE_OVERHEAD = 1000
 """The memory that a write takes besides its contents, in bytes."""
@@ -106,6 +108,7 @@ class Overlay:
     Attributes:
         tables: The base, with the writes that were folded into it.
         pending: The numbers of the writes that were not folded, by type.
+        replacing: The pending writes of resources that the base has, by type: number and row, in order.
         writes: All writes.
         prepared: The number of writes, at the beginning, with which the session began.
         recorded: The numbers of the writes that are the hospital's own, not a client's; None for no such write.
@@ -115,6 +118,7 @@ class Overlay:
 
     __slots__ = (
         "_latest",
+        "_matched",
         "_mentioned",
         "_next",
         "_scanned",
@@ -128,6 +132,7 @@ class Overlay:
         "pending",
         "prepared",
         "recorded",
+        "replacing",
         "seen",
         "tables",
         "writes",
@@ -136,6 +141,7 @@ class Overlay:
     def __init__(self, tables: Mapping[str, BaseTable], first_free: int) -> None:
         self.tables = tables
         self.pending: dict[str, list[int]] = {}
+        self.replacing: dict[str, list[tuple[int, int]]] = {}
         self.writes: list[Write] = []
         self.prepared = 0
         self.recorded: set[int] | None = None
@@ -149,6 +155,7 @@ class Overlay:
         self._scanned: dict[str, int] | None = None  # the number of tests of pending writes, by type; of all by ""
         self._tested = 0  # the number of tests after which nothing was to be folded
         self._unsettled: tuple[str, ...] = ()  # the types that were written since
+        self._matched: dict[tuple[object, ...], Matched] | None = None
         self._mentioned: dict[int, frozenset[str]] | None = None  # the resources that a write may refer to, by number
         self._next = first_free
 
@@ -163,9 +170,10 @@ class Overlay:
         shown.seen = len(self.writes)
         shown.writes = list(self.writes)
         shown.pending = dict(self.pending)
+        shown.replacing = dict(self.replacing)
         shown._latest = dict(self._latest)
         shown._versions = dict(self._versions or {})
-        shown._mentioned = None
+        shown._mentioned = shown._matched = None
         return shown
 
     def take_number(self) -> int:
@@ -200,6 +208,9 @@ class Overlay:
             self.pending[resource_type] = [number]
         else:
             pending.append(number)
+        table = self.tables.get(resource_type)
+        if table is not None and (row := table.find(logical_id)) is not None:
+            self.replacing.setdefault(resource_type, []).append((number, row))
         if resource_type not in self._unsettled:
             self._unsettled += (resource_type,)
         return write
@@ -244,6 +255,25 @@ class Overlay:
             known = self._mentioned[number] = frozenset(_REFERENCE.findall(self.writes[number].text))
         return known
 
+    def matched(self, resource_type: str, question: tuple[object, ...]) -> Matched:
+        """Returns what is remembered of the pending writes that satisfy a question, to be gone on with.
+
+        An episode asks the same again and again: only what was written since has to be looked at.
+
+        Args:
+            resource_type: The type.
+            question: Equal for equal conditions.
+        """
+        if self._matched is None or len(self._matched) >= MOST_QUESTIONS:
+            self._matched = {}
+        return self._matched.setdefault((resource_type, question), Matched())
+
+    def superseded(self, numbers: Sequence[int], until: int | None) -> set[int]:
+        """Returns those among some pending writes after which the same resource was written again, before a number."""
+        if not self._versions:
+            return set()
+        return {number for number in numbers if self.number(self.writes[number].key, until) != number}
+
     def versions(self, key: Key) -> list[Write]:
         """Returns all changes to a resource, the oldest first."""
         if self._versions and key in self._versions:
@@ -254,6 +284,7 @@ class Overlay:
     def undo(self, count: int) -> None:
         """Takes back all writes after the first ``count``; none of them may have been folded."""
         versions = self._versions or {}
+        self._matched = None
         if count < self._sorted:
             self.clients, self._sorted = [], 0
         for number in range(len(self.writes) - 1, count - 1, -1):
@@ -263,6 +294,9 @@ class Overlay:
             if self._mentioned:
                 self._mentioned.pop(number, None)
             self.pending[write.resource_type].remove(number)
+            over = self.replacing.get(write.resource_type)
+            if over and over[-1][0] == number:
+                over.pop()
             before = versions.get(write.key)
             if before is None:
                 del self._latest[write.key]
@@ -300,7 +334,26 @@ class Overlay:
             self.tables = {**self.tables, resource_type: _folded(resource_type, table, latest)}
             # a new mapping: views that are still in use keep the old one
             self.pending = {name: each for name, each in self.pending.items() if name != resource_type}
+            self.replacing = {name: each for name, each in self.replacing.items() if name != resource_type}
+            self._matched = None
             scanned.pop(resource_type, None)
+
+
+class Matched:
+    """The pending writes of a type that satisfy a question, each looked at for itself.
+
+    Attributes:
+        looked_at: The number of pending writes of the type that were looked at, from the first on.
+        numbers: The numbers of those that satisfy it, rising.
+        tests: The tests of its conditions, which remember elements that resources share; empty at first.
+    """
+
+    __slots__ = ("looked_at", "numbers", "tests")
+
+    def __init__(self) -> None:
+        self.tests: Sequence[Callable[[Mapping[str, Any]], bool]] = ()
+        self.looked_at = 0
+        self.numbers: list[int] = []
 
 
 def touched(writes: Sequence[Write], numbers: Sequence[int], until: int | None = None) -> Iterator[tuple[int, Write]]:

@@ -87,8 +87,14 @@ def ranked(
     if len(written):
         of_hit = np.empty(len(hits), dtype=np.int32)
         of_hit[stored] = groups.of_row
-        of_hit[written] = np.arange(len(keys), len(keys) + len(written))
-    keys += [list(keys_of(values_of(hit, parameter))) for hit in hits[written].tolist()]
+        known: dict[int, tuple[int, Sequence[Value]]] = {}  # writes that share an element share a list of values
+        for place in written.tolist():
+            values = values_of(int(hits[place]), parameter)
+            group = known.get(id(values))
+            if group is None:
+                group = known[id(values)] = len(keys), values
+                keys.append(list(keys_of(values)))
+            of_hit[place] = group[0]
     distinct = sorted({key for each in keys for key in each})
     rank = {key: len(distinct) - place if descending else place for place, key in enumerate(distinct)}
     missing = len(distinct) + 1
