@@ -187,7 +187,8 @@ class View:
         overlay = self._overlay
         assert overlay is not None
         question = tuple(wanted.key for wanted in filters)
-        remembers = overlay.seen is None and is_short(question)  # threads may share a snapshot
+        # threads may share a snapshot, and what was found through references may be found no more
+        remembers = overlay.seen is None and is_short(question) and all(wanted.ranks is None for wanted in filters)
         known = overlay.matched(resource_type, question) if remembers else Matched()
         end = len(numbers) if self._until is None else bisect_left(numbers, self._until)
         if known.looked_at < end:
