@@ -69,16 +69,13 @@ class Bedside(ABC):
 
     def advance(self, minutes: int) -> Sequence[StayEvent]:
         """Lets whole minutes pass, and returns what happened."""
-        until = self._minute + minutes
-        events: list[StayEvent] | None = None
+        until, events = self._minute + minutes, list[StayEvent]()
         while (end := self._next_end()) <= until:
             self._commit(end)
-            found = self._look(end)
-            if found:
-                events = [*(events or ()), *found]
+            events += self._look(end)
             self._end_infusions(end)
         self._minute = until
-        return events or ()
+        return events
 
     def give(self, dose: Dose) -> Sequence[StayEvent]:
         """Begins a dose now. A drug that the model does not know changes nothing."""
