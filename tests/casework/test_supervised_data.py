@@ -26,7 +26,7 @@ def test_thoughts_stand_before_the_actions_that_follow_from_them(name: str) -> N
     assert plain == list(record.actions)
     assert any(text.startswith("<think>\n") for text in said)
     verbs = played.scenario.environment.actions
-    read = [read_message({"role": "assistant", "content": text}, "tolerant", None, verbs).action for text in said]
+    read = [read_message({"role": "assistant", "content": text}, "lenient", None, verbs).action for text in said]
     assert read == list(record.actions)
 
 
