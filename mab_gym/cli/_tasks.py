@@ -239,7 +239,10 @@ def freeze(
     """Draw a family's canonical cases and write them, with their gold runs, into its folder (for authors)."""
     from mab_gym._content import bundled_folder  # noqa: PLC0415
 
-    place = (folder or bundled_folder("tasks")) / family
+    tasks = folder or bundled_folder("tasks")
+    place = tasks / family
+    if not place.is_dir():  # it may lie in a service
+        place = next((found.parent for found in tasks.glob(f"*/{family}/task.toml")), place)
     if not place.is_dir():
         raise UsageError(f"there is no family folder {place}")
     scenario = unwrapped(make(env)).scenario
