@@ -4,7 +4,7 @@ from ._glucose_body import GlucoseBody as GlucoseBody
 from ._glucose_body import GlucoseCase as GlucoseCase
 from ._heparin_body import HeparinBody as HeparinBody
 from ._heparin_body import HeparinCase as HeparinCase
-from ._vancomycin_body import VancomycinBody as VancomycinBody
-from ._vancomycin_body import VancomycinCase as VancomycinCase
 from ._hyperkalaemia_body import HyperkalaemiaBody as HyperkalaemiaBody
 from ._hyperkalaemia_body import HyperkalaemiaCase as HyperkalaemiaCase
+from ._vancomycin_body import VancomycinBody as VancomycinBody
+from ._vancomycin_body import VancomycinCase as VancomycinCase
