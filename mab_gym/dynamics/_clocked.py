@@ -20,6 +20,7 @@ from mab_gym.dynamics._values import Values
 from mab_gym.dynamics._ward import Ward
 from mab_gym.errors import UsageError
 from mab_gym.fhir.http._exchange import Request, Response
+from mab_gym.tasking.meaning._said import words_of
 from mab_gym.tasking.stay import AgentAction, StayRecord
 
 if TYPE_CHECKING:
@@ -236,6 +237,10 @@ class ClockedSession:
         if write.resource is not None and is_consult(write.resource):
             if write.interaction == "create" and write.resource.get("status") == "active":
                 self._messages.take_consult(address, write.resource)
+            return
+        active = write.resource is not None and write.resource.get("status") == "active"
+        if active and self._ward.limit_fluid(" ".join(map(str, words_of((write.resource or {}).get("code"))))):
+            self._hospital.note(address, "accepted", "fluid limit")
             return
         if not self._examinations.take(address, write.resource):
             self._laboratory.take(address, write.resource)

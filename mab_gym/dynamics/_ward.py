@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from mab_gym.cohort.hospital._catalogue import ANALYTES
 from mab_gym.cohort.hospital._catalogue_results import Analyte
-from mab_gym.dynamics._body import Dose
+from mab_gym.dynamics._body import CONTINUOUS, Dose
 from mab_gym.dynamics._chance import normal
 from mab_gym.dynamics._hospital import Hospital, Resource, concept
 from mab_gym.dynamics._known import Known
@@ -32,15 +33,34 @@ _LOWEST_METER: Final = 20.0
 """Glucose in mg/dL below which a meter says only "low"."""
 
 
+_LIMITS: Final = re.compile(
+    r"fluid[\w\s:,-]{0,12}?(?:restrict|limit)|restrict\w*[\w\s:,-]{0,16}fluid|limit[\w\s:,-]{0,16}fluid"
+)
+_LITRES: Final = re.compile(r"(\d{1,4}(?:[.,]\d{1,3})?)\s*(ml|cc|milliliters?|millilitres?|l|liters?|litres?)\b")
+
+
+def fluid_limit(words: str) -> float | None:
+    """Returns the mL a day that an order allows to be drunk; None if it limits nothing."""
+    said = " ".join(words[:4000].lower().split())
+    if _LIMITS.search(said) is None:
+        return None
+    found = _LITRES.search(said)
+    if found is None:
+        return None
+    amount = float(found[1].replace(",", "" if len(found[1].partition(",")[2]) == 3 else "."))
+    return amount * (1000.0 if found[2].startswith("l") else 1.0)
+
+
 class Ward:
     """The nurses' own work of one stay."""
 
-    __slots__ = ("_hospital", "_known", "_values")
+    __slots__ = ("_hospital", "_known", "_limit", "_values")
 
     def __init__(self, hospital: Hospital, known: Known, values: Values) -> None:
         self._hospital = hospital
         self._known = known
         self._values = values
+        self._limit = 0.0
 
     def begin(self) -> None:
         """Schedules the first round of each kind."""
@@ -58,10 +78,28 @@ class Ward:
         """Reads a NutritionOrder: nothing by mouth, or food again."""
         if order is None or order.get("status") not in ("active", None):
             self._hospital.nil_by_mouth = False
+            self._limited(0.0)
             return
-        words = str(order.get("oralDiet", "")) + str(order.get("excludeFoodModifier", "")) + str(order.get("note", ""))
+        parts = ("oralDiet", "excludeFoodModifier", "note", "enteralFormula")
+        words = " ".join(str(order.get(part, "")) for part in parts)
+        self.limit_fluid(words)
         nothing = ("npo", "nil by mouth", "nothing by mouth", "nil per os", "182923009")
         self._hospital.nil_by_mouth = any(word in words.lower() for word in nothing)
+
+    def limit_fluid(self, words: str) -> bool:
+        """Reads a limit of what is drunk in a day, as in ``fluid restriction 1000 mL/day``; False if there is none."""
+        millilitres = fluid_limit(words)
+        if millilitres is not None:
+            self._limited(millilitres)
+        return millilitres is not None
+
+    def _limited(self, millilitres: float) -> None:
+        """Holds the patient to a limit; 0 for none."""
+        hospital = self._hospital
+        if millilitres or self._limit:
+            self._limit = millilitres
+            dose = Dose("fluid limit", "fluid limit", millilitres, "mL", "oral", CONTINUOUS)
+            hospital.happened(hospital.course.body.give(dose))
 
     def _measure(self, rounds: tuple[int, ...]) -> None:
         hospital = self._hospital

@@ -6,5 +6,7 @@ from ._heparin_body import HeparinBody as HeparinBody
 from ._heparin_body import HeparinCase as HeparinCase
 from ._hyperkalaemia_body import HyperkalaemiaBody as HyperkalaemiaBody
 from ._hyperkalaemia_body import HyperkalaemiaCase as HyperkalaemiaCase
+from ._sodium_body import SodiumBody as SodiumBody
+from ._sodium_body import SodiumCase as SodiumCase
 from ._vancomycin_body import VancomycinBody as VancomycinBody
 from ._vancomycin_body import VancomycinCase as VancomycinCase
