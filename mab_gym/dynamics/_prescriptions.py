@@ -207,7 +207,7 @@ def _problem(drug: Drug, each: Instruction) -> str:
         return f"{drug.drug} is not infused continuously here; order doses"
     if each.route == "iv" and rate is None and not drug.push:
         return f"{drug.drug} is never injected at once; order a rate, or a time that it runs over"
-    if each.route == "iv" and rate is not None and drug.most_hour is not None and rate > drug.most_hour:
+    if each.route == "iv" and rate is not None and drug.most_hour is not None and rate > drug.most_hour + 1e-6:
         slow = each.minutes != CONTINUOUS and drug.push and each.minutes <= 30
         if not slow:
             return f"{rate:g} {unit}/h is faster than {drug.drug} is given here ({drug.most_hour:g} {unit}/h at most)"

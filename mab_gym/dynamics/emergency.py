@@ -8,7 +8,7 @@ family's ``arrivals.py``, and `visit_course` its course on the clock.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -17,7 +17,7 @@ from mab_gym.casework import arrival_id, text_attachment
 from mab_gym.cohort.hospital._catalogue import ANALYTES
 from mab_gym.dynamics._body import Body
 from mab_gym.dynamics._results import with_value
-from mab_gym.dynamics.course import Course
+from mab_gym.dynamics.course import CONTINUOUS, Course
 from mab_gym.dynamics.inpatients import CREATININE, HEIGHT, WEIGHT
 from mab_gym.dynamics.physiology._creatinine import estimated_gfr
 from mab_gym.tasking.case import Case
@@ -34,6 +34,7 @@ __all__ = [
     "found_at",
     "home_orders",
     "ideal_weight",
+    "infused",
     "laboratory",
     "triage",
     "visit_course",
@@ -398,3 +399,35 @@ def found_at(stay: StayRecord, examination: str) -> list[tuple[int, str]]:
         for each in stay.orders
         if each.what == "found" and each.text.startswith(start)
     ]
+
+
+def infused(stay: StayRecord, words: Sequence[str], orders: Collection[str], until: int) -> float:
+    """Returns the amount of drugs that has run in by a minute.
+
+    Args:
+        stay: The stay.
+        words: Parts of the drugs' names.
+        orders: Addresses of the orders that count.
+        until: The minute.
+    """
+    total = 0.0
+    running: dict[str, tuple[int, float]] = {}
+    for each in sorted(stay.given, key=lambda one: one.minute):
+        if each.order not in orders or each.minute > until or not any(word in each.drug for word in words):
+            continue
+        if each.order in running and (each.status == "stopped" or each.minutes == CONTINUOUS):
+            begun, rate = running.pop(each.order)
+            total += rate * (each.minute - begun) / 60
+        if each.status != "given":
+            continue
+        if each.minutes == CONTINUOUS:
+            running[each.order] = (each.minute, each.amount)
+        else:
+            stopped = [
+                one.minute for one in stay.given
+                if one.order == each.order and one.status == "stopped" and one.minute >= each.minute
+            ]  # fmt: skip
+            end = min([until, each.minute + round(each.minutes), *stopped])
+            share = (end - each.minute) / each.minutes if each.minutes else 1.0
+            total += each.amount * max(0.0, min(share, 1.0))
+    return total + sum(rate * (until - begun) / 60 for begun, rate in running.values())

@@ -43,6 +43,7 @@ class StayJudge(Judge):
         end: The minute up to which the agent worked.
         given: Doses that were really given, in order of time, with those of orders that stood in the chart.
         results: Results with a value, of specimens that were not haemolysed, in order of time.
+        own: Addresses of the agent's orders that were carried out.
     """
 
     def __init__(self, case: Case, result: Result, stay: StayRecord) -> None:
@@ -57,7 +58,7 @@ class StayJudge(Judge):
         self._by_analyte: dict[str, list[Issued]] = {}
         for issued in self.results:
             self._by_analyte.setdefault(issued.analyte, []).append(issued)
-        self._own = {each.order for each in stay.orders if each.by_agent and each.what in ("accepted", "changed")}
+        self.own = {each.order for each in stay.orders if each.by_agent and each.what in ("accepted", "changed")}
 
     # --- what was done -----------------------------------------------------------------------------------------------
 
@@ -74,7 +75,7 @@ class StayJudge(Judge):
             for each in self.given
             if any(word in each.drug for word in words)
             and route in ("", each.route)
-            and (not own or each.order in self._own)
+            and (not own or each.order in self.own)
         ]
 
     def tests(self, analyte: str, since: int = 0, until: int | None = None) -> list[Issued]:

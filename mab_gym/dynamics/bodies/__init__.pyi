@@ -6,6 +6,8 @@ from ._heparin_body import HeparinBody as HeparinBody
 from ._heparin_body import HeparinCase as HeparinCase
 from ._hyperkalaemia_body import HyperkalaemiaBody as HyperkalaemiaBody
 from ._hyperkalaemia_body import HyperkalaemiaCase as HyperkalaemiaCase
+from ._sepsis_body import SepsisBody as SepsisBody
+from ._sepsis_body import SepsisCase as SepsisCase
 from ._sodium_body import SodiumBody as SodiumBody
 from ._sodium_body import SodiumCase as SodiumCase
 from ._vancomycin_body import VancomycinBody as VancomycinBody
