@@ -72,6 +72,10 @@ class WeakPlayer:
         slips = self._rng.sample(_SLIPS[kind], len(_SLIPS[kind]))
         return next((wrong for slip in slips if (wrong := slip(action, self._rng)) != action), action)
 
+    def breaks(self, rule: str) -> bool:
+        """Tells if a rule is broken this time."""
+        return self._rng.random() >= self._skill
+
 
 def _unsorted(action: str, rng: random.Random) -> str:
     """Reads the first page, without sorting."""
@@ -84,7 +88,7 @@ def _of_another_code(action: str, rng: random.Random) -> str:
 
 
 def _of_another_patient(action: str, rng: random.Random) -> str:
-    return re.sub(r"S\d{7}", lambda found: f"S{(int(found.group()[1:]) + 1) % 10**7:07d}", action)
+    return re.sub(r"[SH]\d{7}", lambda found: f"{found.group()[0]}{(int(found.group()[1:]) + 1) % 10**7:07d}", action)
 
 
 def _by_another_parameter(action: str, rng: random.Random) -> str:
@@ -105,7 +109,8 @@ def _without_a_field(action: str, rng: random.Random) -> str:
 
 def _left_out(action: str, rng: random.Random) -> str:
     """Searches instead of writing."""
-    return "GET " + action.partition("\n")[0].removeprefix("POST ") + "?_count=1"
+    address = action.partition("\n")[0].partition(" ")[2]
+    return f"GET {address}" + ("?_count=1" if action.startswith("POST ") else "")
 
 
 def _another_number(action: str, rng: random.Random) -> str:
@@ -125,5 +130,8 @@ def _shortened(action: str, rng: random.Random) -> str:
 _SLIPS: Mapping[str, Sequence[Callable[[str, random.Random], str]]] = {
     "GET": (_unsorted, _of_another_code, _of_another_patient, _by_another_parameter),
     "POST": (_of_another_amount, _without_a_field, _left_out),
+    "PUT": (_of_another_amount, _left_out),
+    "PATCH": (_left_out,),
+    "DELETE": (_left_out,),
     "FINISH": (_another_number, _as_a_sentence, _shortened),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,18 +23,22 @@ class Oracle:
     """Plays each family's gold solution through the environment, like any agent.
 
     It needs whole replies: after one that was cut off (``max_obs_chars``) it gives up.
+
+    Args:
+        slips: Tells each time if a rule is broken, for players of graded skill.
     """
 
     name = "oracle"
 
-    def __init__(self) -> None:
+    def __init__(self, slips: Callable[[str], bool] | None = None) -> None:
+        self._slips = slips
         self._solution: Solution | None = None
         self._begun = False
         self._desk: Desk | None = None
 
     def brief(self, scenario: Scenario, case: Case) -> None:
         """Opens the case's gold solution."""
-        self._desk = Desk(scenario.backend.base_url, scenario.backend.now)
+        self._desk = Desk(scenario.backend.base_url, scenario.backend.now, slips=self._slips)
         self._solution = scenario.tasks.catalogue[case.family].solve(case, self._desk)
         self._begun = False
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mab_gym.audit._blind import Blind, Search, best_constant
+from mab_gym.audit._blind import Blind, LongSearch, Search, best_constant
 from mab_gym.audit._distinct import ENOUGH, count_distinct
 from mab_gym.audit._findings import Audit
 from mab_gym.audit._graded import Graded, grade
@@ -41,7 +41,7 @@ AUDITED = "ehr"
 class _Looked:
     """Findings on one family."""
 
-    search: Search
+    search: Search | LongSearch
     at_once: int
     blind: Blind
     graded: Graded
@@ -105,7 +105,7 @@ class Auditor:
             return found
         if self.scenario.environment.distinct:
             self._count(found, seed)
-        searches: list[Search] = []
+        searches: list[Search | LongSearch] = []
         for family, cases in self.families():
             looked = self._looked(family, cases, seed, rollouts)
             searches.append(looked.search)
@@ -131,7 +131,7 @@ class Auditor:
         rules = self.scenario.environment
         key = (rules.folder, rules.cohort, rules.archive, rules.max_steps, family.name, seed, rollouts)
         if key not in self._memory:
-            search = Search(self.trial, family, cases)
+            search = (LongSearch if family.service else Search)(self.trial, family, cases)
             graded = grade(self.trial, family, cases, seed, rollouts)
             known, policies = try_rules(self.trial, family, cases), try_policies(self.trial, family, cases)
             idle = idle_variants(family, self.scenario.chart, self.scenario.backend.now.isoformat())

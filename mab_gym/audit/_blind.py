@@ -51,6 +51,7 @@ class Blind:
         played: The number of cases.
         tried: The number of texts that the search covers.
         credit: The greatest mean partial credit of the whole texts.
+        alone: True if the family is judged by itself, by whole texts.
     """
 
     family: str
@@ -61,6 +62,7 @@ class Blind:
     played: int
     tried: int
     credit: float = 0.0
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +235,57 @@ class Search:
         return found, round(credit, 4)
 
 
-def best_constant(searches: Sequence[Search]) -> Constant:
+class LongSearch:
+    """The search in a family of a service: the texts of all gold solutions without their GETs, on all cases.
+
+    A case asks for many writes that depend on one another, so whole texts are played through the environment: nobody
+    puts such a text together from parts without reading. ``{{name}}`` stands for a part of the prompt.
+
+    Args:
+        trial: Plays the texts.
+        family: The family.
+        cases: Its cases.
+    """
+
+    def __init__(self, trial: Trial, family: Family, cases: Sequence[Case]) -> None:
+        self._trial, self._family, self.cases = trial, family, cases
+        self._texts = list(dict.fromkeys(self._without_reading(case) for case in cases))
+
+    def _without_reading(self, case: Case) -> Template:
+        said = " ".join(self._family.prompt(case, self._trial.scenario.backend.now.isoformat()))
+        told = {name: value for name, value in case.params.items() if len(str(value)) > 2 and str(value) in said}
+        return abstract(self._trial.gold(self._family, case), Case(case.family, case.number, case.branch, told))
+
+    def at_once(self) -> int:
+        """Returns the number of cases that finishing at once solves, in any way to write it."""
+        return sum(any(self._trial.play(self._family, case, (text,)) for text in AT_ONCE) for case in self.cases)
+
+    def best(self) -> Blind:
+        """Returns the text without a GET that solves the most cases, and the greatest mean credit of any."""
+        solved, credit = dict.fromkeys(self._texts, 0), dict.fromkeys(self._texts, 0.0)
+        for text in self._texts:
+            for case in self.cases:
+                earned = self._trial.credit(self._family, case, [fill_in(action, case) for action in text])
+                solved[text] += earned == 1.0
+                credit[text] += earned / len(self.cases)
+        best = max(self._texts, key=lambda text: solved[text])
+        most, count = solved[best], len(self.cases)
+        # Each text is a gold solution, and may solve its own case: another agent would not know it without reading.
+        most = max(0, most - 1)
+        return Blind(
+            self._family.name, True, best, most, most, count, len(self._texts), round(max(credit.values()), 4), True
+        )
+
+    def played(self, actions: Sequence[Sequence[str]]) -> int:
+        """Returns the number of cases that the actions of each case solve through the environment."""
+        return sum(self._trial.play(self._family, case, text) for case, text in zip(self.cases, actions, strict=True))
+
+    def constants(self) -> Places:
+        """Returns nothing: no answer is right without the writes."""
+        return {}
+
+
+def best_constant(searches: Sequence[Search | LongSearch]) -> Constant:
     """Returns the one text that solves the most cases of all families."""
     merged: dict[int, list[dict[str, tuple[Item, int]]]] = {}
     begin = 0

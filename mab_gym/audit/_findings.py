@@ -15,6 +15,8 @@ LEAST_BRANCH = 0.10
 """The least share of a family that a branch may have."""
 MOST_BLIND = 0.05
 """The greatest share that policies without a GET may win in the families that need reading."""
+MOST_BLIND_IN_CASEWORK = 0.02
+"""The same for each family of a service by itself."""
 MOST_CONSTANT = 0.03
 """The greatest share of all cases that one text may win."""
 
@@ -85,11 +87,16 @@ class Audit:
         if self.constant.solved > 1 and self.constant_share > MOST_CONSTANT:
             found.append(f"one text wins {self.constant_share:.1%} of all, more than {MOST_CONSTANT:.0%}")
         found.extend(
+            f"{each.family}: not reading wins {each.solved} of {each.played}, more than {MOST_BLIND_IN_CASEWORK:.0%}"
+            for each in self.blind
+            if each.alone and each.solved > MOST_BLIND_IN_CASEWORK * each.played
+        )
+        found.extend(
             f"{family}: {count:,} different cases, fewer than {self.wanted:,}"
             for family, count in self.distinct.items()
             if count < self.wanted
         )
-        found.extend(f"{each.family}: success does not rise with skill" for each in self.graded if not each.rises)
+        found.extend(fault for each in self.graded for fault in each.faults())
         found.extend(fault for looked in (self.rules, self.policies) for each in looked for fault in each.faults())
         return found
 
@@ -116,6 +123,7 @@ def to_json(audit: Audit) -> dict[str, Any]:
             {
                 "family": g.family, "episodes": g.episodes, "rises": g.rises,
                 "success": {str(skill): rate for skill, rate in g.success.items()},
+                "credit": {str(skill): rate for skill, rate in g.credit.items()},
                 "telling_groups": {
                     kind: {str(skill): share for skill, share in shares.items()} for kind, shares in g.telling.items()
                 },

@@ -18,6 +18,10 @@ from mab_gym.tasking.case import Case
 HONEST: Final = "honest, one detail wrong"
 _DETAILS: Final = ("authoredOn", "effectiveDateTime", "recordedDate")
 _ID: Final = re.compile(r"S\d{7}")
+_TRIED: Final = 4
+"""Writes of which the honest try leaves out one."""
+_WRITE: Final = re.compile(r"(?:POST (?!\S*/\$)|PUT |PATCH |DELETE )")
+"""A write; an operation such as ``$wait`` is none."""
 Json = dict[str, Any]
 
 
@@ -48,6 +52,8 @@ def try_policies(trial: Trial, family: Family, cases: Sequence[Case]) -> Policie
     Families that write nothing have no such policies. Neither have families without an answer: there the prompt itself
     says what to write. Nor have families on the clock, where writes alone are no stay.
     """
+    if family.service:
+        return _ranks(trial, family, cases)
     if family.course is not None:
         return Policies(family.name, {})
     gold = [trial.gold_run(family, case) for case in cases]
@@ -71,6 +77,29 @@ def try_policies(trial: Trial, family: Family, cases: Sequence[Case]) -> Policie
     if all(run.writes for run in gold):
         del earned["always orders"]  # that is right in such a family
     return Policies(family.name, {name: total / 10_000 / len(cases) for name, total in earned.most_common()})
+
+
+def _ranks(trial: Trial, family: Family, cases: Sequence[Case]) -> Policies:
+    """Returns the credit of parts of gold solutions: the less of what was due is done, the less it earns.
+
+    The honest try leaves out one write, that among the last few which costs least: some may not be left out safely.
+    """
+    earned: Counter[str] = Counter()
+    for case in cases:
+        actions = trial.gold(family, case)
+        writes = [n for n, action in enumerate(actions) if _WRITE.match(action)]
+        for name, left_out in (
+            ("never writes", set(writes)),
+            ("writes the first half alone", set(writes[(len(writes) + 1) // 2 :])),
+        ):
+            earned[name] += round(10_000 * _without(trial, family, case, actions, left_out))
+        tried = [_without(trial, family, case, actions, {place}) for place in writes[-_TRIED:]]
+        earned[HONEST] += round(10_000 * max(tried, default=0.0))
+    return Policies(family.name, {name: total / 10_000 / len(cases) for name, total in earned.most_common()})
+
+
+def _without(trial: Trial, family: Family, case: Case, actions: Sequence[str], left_out: set[int]) -> float:
+    return trial.credit(family, case, [action for n, action in enumerate(actions) if n not in left_out])
 
 
 def _usual(writes: Sequence[list[Json]]) -> list[Json]:

@@ -15,6 +15,8 @@ LEAST_BITE: Final = 0.15
 """The least share of a family's cases that breaking one of its rules must lose."""
 MOST_BY_SHORTCUT: Final = 0.60
 """The greatest share of a family's cases that a shortcut may win, unless the family excuses it."""
+MOST_IN_CASEWORK: Final = 0.40
+"""The same for families of a service."""
 
 
 def _first_page(action: str) -> str:
@@ -27,6 +29,15 @@ def _last_loaded(action: str) -> str:
 
 def _greatest_id(action: str) -> str:
     return re.sub(r"&_sort=[^&\n]*", "&_sort=-_id", action)
+
+
+_FEW: Final = re.compile(r"^(?=.*_sort=)(?=.*_count=\d(?!\d))")
+"""A sorted search for less than ten resources."""
+
+
+def _of_few(change: Callable[[str], str]) -> Callable[[str], str]:
+    """Returns a shortcut that changes sorted searches for a few resources alone."""
+    return lambda action: change(action) if _FEW.search(action) else action
 
 
 SHORTCUTS: Final[Mapping[str, Callable[[str], str]]] = {
@@ -47,6 +58,7 @@ class Rules:
         lost: The number of cases that breaking a rule loses, by rule.
         won: The number of cases that a shortcut wins, by shortcut; empty for families without sorted searches.
         excused: The family's reason to excuse a rule or shortcut, by its name.
+        most: The greatest share of cases that a shortcut may win.
     """
 
     family: str
@@ -54,6 +66,7 @@ class Rules:
     lost: Mapping[str, int]
     won: Mapping[str, int]
     excused: Mapping[str, str] = field(default_factory=dict)
+    most: float = MOST_BY_SHORTCUT
 
     def faults(self) -> list[str]:
         """Returns a sentence for each rule that does not matter and each shortcut that wins."""
@@ -63,9 +76,9 @@ class Rules:
             if lost < LEAST_BITE * self.played and rule not in self.excused
         ]
         short = [
-            f"{self.family}: the shortcut {name!r} wins {won} of {self.played} cases, more than {MOST_BY_SHORTCUT:.0%}"
+            f"{self.family}: the shortcut {name!r} wins {won} of {self.played} cases, more than {self.most:.0%}"
             for name, won in self.won.items()
-            if won > MOST_BY_SHORTCUT * self.played and name not in self.excused
+            if won > self.most * self.played and name not in self.excused
         ]
         return blunt + short
 
@@ -75,7 +88,11 @@ def try_rules(trial: Trial, family: Family, cases: Sequence[Case]) -> Rules:
     rules = dict.fromkeys(rule for case in cases for rule in trial.rules(family, case))
     lost = {rule: sum(not trial.careless(family, case, rule) for case in cases) for rule in rules}
     won = {}
+    shown = [action for case in cases[:3] for action in trial.gold(family, case)]
     for name, change in SHORTCUTS.items():
-        if any("_sort=" in action for case in cases[:3] for action in trial.gold(family, case)):
-            won[name] = sum(trial.careless(family, case, change=change) for case in cases)
-    return Rules(family.name, len(cases), lost, won, family.excused)
+        # What reads whole lists has no use for their order.
+        if any(_FEW.search(action) if family.service else "_sort=" in action for action in shown):
+            taken = _of_few(change) if family.service else change
+            won[name] = sum(trial.careless(family, case, change=taken) for case in cases)
+    most = MOST_IN_CASEWORK if family.service else MOST_BY_SHORTCUT
+    return Rules(family.name, len(cases), lost, won, family.excused, most)

@@ -26,11 +26,19 @@ from mab_gym.tasking.verdict import Verdict
 _FHIR: Mapping[str, str] = {"content-type": "application/fhir+json"}
 
 
+WAIT = "/$wait\n"
+"""A part of the action that lets simulated time pass."""
+
+
 class Slips(Protocol):
     """A player who sometimes makes a mistake."""
 
     def instead_of(self, action: str) -> str:
         """Returns the action that the player takes in place of the right one."""
+        ...
+
+    def breaks(self, rule: str) -> bool:
+        """Tells if the player breaks a rule this time."""
         ...
 
 
@@ -73,6 +81,17 @@ class Trial:
             result = Result(answer, tuple(stay.writes), course=stay.course)
             return family.verify(case, self.scenario.chart, result)
         return family.verify(case, self.scenario.chart, Result(answer, writes))
+
+    def credit(self, family: Family, case: Case, actions: Sequence[str]) -> float:
+        """Returns the partial credit of these actions, played through the environment."""
+        episode = self.scenario.new_episode()
+        episode.reset(family, case)
+        for action in actions:
+            step = episode.step(action)
+            check_counts(step.info)
+            if episode.over:
+                return float(step.info["verdict"]["credit"])
+        return 0.0
 
     def gold(self, family: Family, case: Case) -> list[str]:
         """Returns the actions of the gold solution."""
@@ -124,8 +143,8 @@ class Trial:
             change: Changes the URL of each GET.
         """
         desk = self._desk(rule)
-        if family.course is not None:
-            return self._careless_stay(family, case, desk, change)
+        if family.course is not None or family.service:
+            return self._careless_through(family, case, desk, change)
         try:
             run = play_gold(family.solve, case, desk, self._session, change)
         except Exception:  # a careless player may find nothing, and the solution cannot go on
@@ -135,8 +154,8 @@ class Trial:
         )
         return self.judge(family, case, run.answer, done).success
 
-    def _careless_stay(self, family: Family, case: Case, desk: Desk, change: Callable[[str], str]) -> bool:
-        """Plays a gold solution on the clock, where its writes alone do not tell how the stay goes on."""
+    def _careless_through(self, family: Family, case: Case, desk: Desk, change: Callable[[str], str]) -> bool:
+        """Plays a gold solution through the environment, where its writes alone do not tell how the case ends."""
         episode = self.scenario.new_episode()
         episode.reset(family, case)
         last: dict[str, Any] = {}
@@ -162,17 +181,22 @@ class Trial:
         return Desk(self.scenario.backend.base_url, self.scenario.backend.now, careless=careless)
 
     def slipping(self, family: Family, case: Case, slips: Slips) -> Mapping[str, float]:
-        """Plays the gold solution with mistakes; returns the ``sparse`` and the ``partial`` reward."""
+        """Plays the gold solution with mistakes; returns the ``sparse`` and the ``partial`` reward.
+
+        In a family of a service a mistake is a broken rule or a wrong write: with thirty requests, a wrong search among
+        them would end nearly every episode at its beginning, whatever the skill is.
+        """
         episode = self.scenario.new_episode()
         observation, _ = episode.reset(family, case)
-        oracle = Oracle()
+        oracle = Oracle(slips.breaks if family.service else None)
         oracle.brief(self.scenario, case)
         while True:
             try:
                 action = oracle.act({"fhir": observation["fhir"], "status": observation["status"]})
             except Exception:  # after a mistake, the reply is not what the solution expects
                 action = LOST
-            step = episode.step(slips.instead_of(action))
+            steady = family.service and (action.startswith("GET") or action is LOST or WAIT in action)
+            step = episode.step(action if steady else slips.instead_of(action))
             check_counts(step.info)
             if episode.over:
                 verdict = step.info["verdict"]

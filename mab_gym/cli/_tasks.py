@@ -13,7 +13,7 @@ from mab_gym import _tables as t
 from mab_gym.audit import Audit, Auditor, Memory, auditable, to_json
 from mab_gym.audit._auditing import AUDITED
 from mab_gym.audit._findings import MOST_BLIND, MOST_CONSTANT
-from mab_gym.audit._graded import GROUP, GROUP_SKILLS, SKILLS
+from mab_gym.audit._graded import GROUP, SKILLS
 from mab_gym.audit._rules import LEAST_BITE, MOST_BY_SHORTCUT
 from mab_gym.cli import _options as o
 from mab_gym.cli._console import counting, output
@@ -104,6 +104,7 @@ def audit(
     ] = DEFAULT_ENV,
     seed: Annotated[int, typer.Option(help="The seed of the agents of graded skill.")] = 0,
     rollouts: Annotated[int, typer.Option(help="Their episodes for each case and skill.", min=1)] = 2,
+    family: Annotated[str | None, typer.Option(help="This family alone.")] = None,
     as_json: o.Json = False,
 ) -> None:
     """Show what an agent can win without reading the chart, and if scores tell weak agents apart.
@@ -117,7 +118,8 @@ def audit(
     memory: Memory = {}
     audits: list[Audit] = []
     for name in [each.id for each in rules if each.id not in skipped] if rules else [env]:
-        auditor = Auditor(unwrapped(make(name)).scenario, memory)
+        chosen = {} if family is None else {"families": (family,)}
+        auditor = Auditor(unwrapped(make(name, **chosen)).scenario, memory)
         with counting(f"auditing {name}", len(list(auditor.families()))) as advance:
             audits.append(auditor.audit(seed, rollouts, advance))
         if not as_json:
@@ -191,12 +193,16 @@ def audit_tables(found: Audit) -> Iterator[t.Table]:
     title = "Solved by players who get each step right with a probability, in %"
     rows = [(each.family, *(each.success[skill] for skill in SKILLS)) for each in found.graded]
     yield t.Table("graded", title, columns, rows)
-    skills = [(kind, skill) for kind in ("sparse", "partial") for skill in GROUP_SKILLS]
+    credited = [(each.family, *(each.credit[skill] for skill in SKILLS)) for each in found.graded if each.credit]
+    if credited:
+        yield t.Table("graded_credit", "Mean partial credit of the same players, in %", columns, credited)
+    there = sorted({skill for each in found.graded for skill in each.telling["partial"]})
+    skills = [(kind, skill) for kind in ("sparse", "partial") for skill in there]
     columns = [
         _FAMILY,
         *(t.Column(f"{kind}\nat {skill:g}", f"{kind}_{skill:g}", t.WHOLE_PERCENT) for kind, skill in skills),
     ]
-    rows = [(each.family, *(each.telling[kind][skill] for kind, skill in skills)) for each in found.graded]
+    rows = [(each.family, *(each.telling[kind].get(skill) for kind, skill in skills)) for each in found.graded]
     yield t.Table("groups", f"Groups of {GROUP} rollouts whose rewards are not all equal, in %", columns, rows)
     yield from _tables_of_the_careless(found)
 
@@ -210,7 +216,8 @@ def _tables_of_the_careless(found: Audit) -> Iterator[t.Table]:
         t.Column("won by the shortcut", "won", _pairs("{} {}")),
     ]
     rows: list[tuple[Any, ...]] = [(f"{each.family} ({each.played})", each.lost, each.won) for each in found.rules]
-    yield t.Table("rules", f"{title}{MOST_BY_SHORTCUT:.0%})", columns, rows)
+    most = max((each.most for each in found.rules), default=MOST_BY_SHORTCUT)
+    yield t.Table("rules", f"{title}{most:.0%})", columns, rows)
     credited = [(policies.family, policies.credit) for policies in found.policies if policies.credit]
     if credited:
         columns = [_FAMILY, t.Column("policies", "credit", _pairs("{} {:.2f}"))]

@@ -54,7 +54,7 @@ class OfficialCase(Case):
 class OfficialFamily(Family):
     """An official category."""
 
-    def prompt(self, case: Case, now: str, patient: str = "") -> tuple[str, str]:
+    def prompt(self, case: Case, now: str, patient: str = "", knowledge: str = "handbook") -> tuple[str, str]:
         """Returns the context and the question, as the official file has them.
 
         Raises:

@@ -56,6 +56,7 @@ class Desk:
         careless: The name of the rule that is broken wherever it applies; empty for the gold solution itself.
         rules: The names of the rules that applied so far.
         thoughts: The decisions with their results, in words, as a learner may be shown them.
+        slips: Tells each time if a rule is broken, for players of graded skill; None if it is not.
     """
 
     base_url: str
@@ -64,6 +65,7 @@ class Desk:
     careless: str = ""
     rules: list[str] = field(default_factory=list, compare=False)
     thoughts: list[str] = field(default_factory=list, compare=False)
+    slips: Callable[[str], bool] | None = field(default=None, compare=False)
 
     def get(self, resource_type: str, **parameters: str) -> str:
         """Returns the action that searches."""
@@ -133,7 +135,8 @@ class Desk:
             broken: Returns the result of not knowing it.
         """
         self.rules.append(name)
-        return broken() if name == self.careless else kept
+        slipped = self.slips is not None and self.slips(name)
+        return broken() if slipped or name == self.careless else kept
 
     def finish(self, answer: Sequence[Any]) -> str:
         """Returns the action that ends the episode with this answer."""
