@@ -132,7 +132,7 @@ def _fax(
 
 
 def _results(chart: Chart, rng: random.Random) -> dict[str, Any]:
-    """Draws values, and the day of a specimen, which reads as another one if month and day are taken for one another."""
+    """Draws values, and the day of a specimen: another day where month and day are taken for one another."""
     days = [chart.now.date() - timedelta(days=back) for back in range(3, 170)]
     day = rng.choice([each for each in days if each.day <= 12 and each.day != each.month])
     chosen = rng.sample(TESTS, 2)
