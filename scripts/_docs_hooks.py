@@ -7,8 +7,10 @@ import html
 import importlib
 import pkgutil
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -103,10 +105,19 @@ def _api_index(grouped: dict[str, list[str]]) -> Iterator[str]:
         yield f"| [`{room}`]({room}.md) | {summary.replace('|', chr(92) + '|')} |"
 
 
+def _casework() -> ModuleType:
+    """The module that makes the casework's pages; MkDocs runs this file without its folder on the path."""
+    if str(Path(__file__).parent) not in sys.path:
+        sys.path.insert(0, str(Path(__file__).parent))
+    return importlib.import_module("_casework_pages")
+
+
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Fills the navigation's last part with one page a room."""
+    """Fills the navigation: one page a family of the casework, and in the last part one a room."""
     assert config.nav is not None
     api = next(entry for entry in config.nav if "API" in entry)
+    casework = next(entry for entry in config.nav if "Casework" in entry)
+    casework["Casework"] = [{"The casework": "casework.md"}, *_casework().navigation()]
     api["API"] = [{"Overview": "api/index.md"}, *({room: f"api/{room}.md"} for room in rooms())]
     return config
 
@@ -116,7 +127,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     from mkdocs.structure.files import File
 
     grouped, public = rooms(), public_modules()
-    pages = {f"api/{room}.md": "\n".join(_api_page(modules, public)) for room, modules in grouped.items()}
+    pages: dict[str, str | bytes] = dict(_casework().pages())
+    pages |= {f"api/{room}.md": "\n".join(_api_page(modules, public)) for room, modules in grouped.items()}
     pages["api/index.md"] = "\n".join(_api_index(grouped))
     for name, page in TOP_LEVEL.items():
         pages[page] = (ROOT / name).read_text(encoding="utf-8")
@@ -129,7 +141,7 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Turns links that hold in the repository into links that hold in the site."""
     source = next((name for name, target in TOP_LEVEL.items() if target == page.file.src_uri), None)
     folder = ROOT if source else (ROOT / "docs" / page.file.src_uri).parent
-    if page.file.src_uri.startswith("api/"):
+    if page.file.src_uri.startswith(("api/", "casework/")):
         return markdown
 
     def held(match: re.Match[str]) -> str:
