@@ -107,7 +107,7 @@ def _title(family: Family) -> str:
 
 def _overview() -> Iterator[str]:
     yield "# The families of the casework\n"
-    yield "[The casework](../casework.md) says how they are played. Actions are steps of the gold solution (median of 20 "
+    yield "[The casework](../casework.md) says how they are played. Actions are steps of the gold solution (median of the "
     yield "frozen cases), checkpoints those of the first case.\n"
     for name, about in services().items():
         yield f"\n## {about['title']}\n\n{about['summary'][:1].upper()}{about['summary'][1:]}.\n"
