@@ -107,8 +107,8 @@ def _title(family: Family) -> str:
 
 def _overview() -> Iterator[str]:
     yield "# The families of the casework\n"
-    yield "[The casework](../casework.md) says how they are played. Actions are steps of the gold solution (median of the "
-    yield "frozen cases), checkpoints those of the first case.\n"
+    yield "[The casework](../casework.md) says how they are played. Actions are steps of the gold solution (median of "
+    yield "the frozen cases), checkpoints those of the first case.\n"
     for name, about in services().items():
         yield f"\n## {about['title']}\n\n{about['summary'][:1].upper()}{about['summary'][1:]}.\n"
         yield "| family | is about | actions | checkpoints | clock | protocol |\n|---|---|---|---|---|---|"
