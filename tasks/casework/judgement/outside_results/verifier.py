@@ -78,7 +78,7 @@ def _filed(judge: CaseJudge, fax: Mapping[str, Any], address: str, entered: list
         for place, number in enumerate(entered):
             wrong = judge.changes.of(f"Observation/{number}")
             judge.claim(wrong)
-            back = wrong is not None and (wrong.resource is None or wrong.get("status") == "entered-in-error")
+            back = wrong is not None and wrong.get("status") == "entered-in-error"
             sentence = f"Observation/{number} stands in the chart of another person, as if it were theirs."
             judge.checkpoint(f"{name}.taken_back_{place + 1}", back, sentence)
 
