@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mab_gym.casework._changes import Changes, Written
 from mab_gym.casework._documents import DocumentDue
-from mab_gym.casework._orders import DrugDue, TestDue, is_order, read_drug_order
+from mab_gym.casework._orders import DrugDue, DrugOrder, TestDue, is_order, read_drug_order
 from mab_gym.casework.reading import codes_of, concept_text, day_of, listed, member, patient_of, references_of, text_of
 from mab_gym.dynamics.outcomes import StayJudge
 from mab_gym.tasking.case import Case
@@ -51,6 +51,8 @@ class CaseChecks(Judge):
         self.changes = Changes(result.writes, chart, self._came)
         self.now = chart.now
         self._claimed: set[str] = set()
+        self._messages: list[_Message] | None = None
+        self._drug_orders: dict[tuple[str, float | None], DrugOrder] = {}
         self._left_alone: list[bool] = []
         self._answered: list[bool] = []
 
@@ -122,10 +124,18 @@ class CaseChecks(Judge):
         found: list[tuple[int, Written, list[str]]] = []
         for written in self._orders("MedicationRequest", about):
             for due in dues:
-                order = read_drug_order(written.resource or {}, self.now, due.weight_kg)
+                order = self.drug_order(written, due.weight_kg)
                 if order.drug in due.drugs:
-                    found.append((len(due.problems(order)), written, due.problems(order)))
+                    problems = due.problems(order)
+                    found.append((len(problems), written, problems))
         return self._best(name, found, f"No {' or '.join(dues[0].drugs)} was ordered.", missing_is_critical)
+
+    def drug_order(self, written: Written, weight_kg: float | None = None) -> DrugOrder:
+        """Returns a MedicationRequest as the pharmacy reads it; each is read once."""
+        key = written.address, weight_kg
+        if key not in self._drug_orders:
+            self._drug_orders[key] = read_drug_order(written.resource or {}, self.now, weight_kg)
+        return self._drug_orders[key]
 
     def requested(
         self, name: str, *dues: TestDue, about: str = "", missing_is_critical: bool = False
@@ -189,21 +199,17 @@ class CaseChecks(Judge):
             patient: The patient's address; empty for the case's.
         """
         whom = patient or self._mrn
-
-        def fits(each: Written) -> bool:
-            said = any(member(part, "contentString") for part in listed(each.get("payload"))[:20])
-            topics = {*references_of(each.get("about")), *references_of(each.get("inResponseTo"))}
-            topics.update(one for part in listed(each.get("payload"))[:20] for one in _content(part))
-            return (
-                each.get("status") in ("completed", "in-progress")
-                and said
-                and (not whom or patient_of(each.resource) == whom)
-                and (not to or bool(set(to) & set(references_of(each.get("recipient")))))
-                and (not about or bool(set(about) & topics))
-                and (urgent is None or (each.get("priority") in URGENT) == urgent)
-            )
-
-        return [each for each in self.changes.created("Communication") if fits(each)]
+        if self._messages is None:
+            self._messages = [_Message.of(each) for each in self.changes.created("Communication")]
+        return [
+            each.written
+            for each in self._messages
+            if each.sent
+            and (not whom or each.patient == whom)
+            and (not to or not each.recipients.isdisjoint(to))
+            and (not about or not each.topics.isdisjoint(about))
+            and (urgent is None or each.urgent == urgent)
+        ]
 
     def message(
         self,
@@ -337,12 +343,35 @@ class CaseChecks(Judge):
         return worked * (0.6 + 0.2 * _share(self._left_alone) + 0.2 * _share(self._answered))
 
 
+class _Message(NamedTuple):
+    """A message of the agent, read once."""
+
+    written: Written
+    sent: bool
+    patient: str
+    recipients: frozenset[str]
+    topics: frozenset[str]
+    urgent: bool
+
+    @classmethod
+    def of(cls, written: Written) -> _Message:
+        """Reads a Communication of any shape."""
+        parts = listed(written.get("payload"))[:20]
+        topics = [*references_of(written.get("about")), *references_of(written.get("inResponseTo"))]
+        topics += [one for part in parts for one in references_of(member(part, "contentReference"))]
+        said = any(member(part, "contentString") for part in parts)
+        return cls(
+            written,
+            said and written.get("status") in ("completed", "in-progress"),
+            patient_of(written.resource),
+            frozenset(references_of(written.get("recipient"))),
+            frozenset(topics),
+            written.get("priority") in URGENT,
+        )
+
+
 def _share(met: Sequence[bool]) -> float:
     return sum(met) / len(met) if met else 1.0
-
-
-def _content(part: Any) -> tuple[str, ...]:
-    return references_of(member(part, "contentReference"))
 
 
 class CaseJudge(CaseChecks):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from mab_gym.actions import read_answer
 from mab_gym.fhir.store._overlay import Write
@@ -22,7 +22,9 @@ from mab_gym.tasking.meaning.units import number as json_number
 from mab_gym.tasking.stay import StayRecord
 from mab_gym.tasking.verdict import CRITICAL, Code, Criterion, Deferral, Reason, Verdict, verdict_from
 
-__all__ = ["Judge", "Result", "moment", "number", "said", "text"]
+__all__ = ["Judge", "Result", "moment", "number", "once", "said", "text"]
+
+_T = TypeVar("_T")
 
 _SAME = 1e-6
 _MOST_READ = 30_000
@@ -107,6 +109,21 @@ def _same_moment(item: Any, wanted: datetime) -> bool:
         return read_moment(item) == wanted
     except OverflowError:  # conversion to UTC may leave the calendar in the years 1 and 9999
         return False
+
+
+def once(result: Result, key: str, compute: Callable[[], _T]) -> _T:
+    """Computes something about a case once an episode, which is judged after each write and at its end.
+
+    Args:
+        result: The result that is judged.
+        key: A name, unique in the family.
+        compute: Computes it; it must not depend on what the agent did.
+    """
+    known = result.known
+    if key not in known:
+        known[key] = compute()
+    found: _T = known[key]
+    return found
 
 
 class Judge:

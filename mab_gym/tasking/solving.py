@@ -10,6 +10,8 @@ from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import quote_plus
 
+import orjson
+
 from mab_gym.actions import Delete, Finish, Get, Patch, Post, Put, render
 
 __all__ = ["Desk", "Reply", "Solution"]
@@ -35,7 +37,7 @@ class Reply:
     @property
     def resources(self) -> list[dict[str, Any]]:
         """The resources of a searchset, or a list with the one resource that was read."""
-        data = json.loads(self.body)
+        data = orjson.loads(self.body)
         if data.get("resourceType") == "Bundle":
             return [entry["resource"] for entry in data.get("entry", ())]
         return [data]
