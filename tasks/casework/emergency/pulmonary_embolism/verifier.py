@@ -15,6 +15,7 @@ from mab_gym.dynamics.written import ended, not_taken
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result, number, text
+from mab_gym.tasking.stay import Given
 from mab_gym.tasking.verdict import Verdict
 
 _ANTICOAGULANTS = (
@@ -36,7 +37,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         return without_stay(result)
     stay = StayCaseJudge(case, chart, result, result.course)
     stay.safety()
-    thinned = [each for each in stay.doses(*_ANTICOAGULANTS, own=True) if _treats(each.drug, each.amount, each.route)]
+    thinned = [each for each in stay.doses(*_ANTICOAGULANTS, own=True) if _treats(each, case)]
     if case["bleeds"]:
         stay.kept("bleeding", not thinned, "An anticoagulant was given to somebody who bleeds.", bool(thinned))
     if not result.course.finished:
@@ -75,13 +76,13 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     return stay.verdict()
 
 
-def _treats(drug: str, amount: float, route: str) -> bool:
+def _treats(dose: Given, case: Case) -> bool:
     """Tells if a dose is one of treatment; prophylaxis is not."""
-    if drug == "enoxaparin":
-        return amount > 45
-    if drug == "heparin":
-        return route == "iv"
-    return not (drug == "fondaparinux" and amount <= 2.5)
+    if dose.drug == "enoxaparin":
+        return bool(dose.amount > 45 or dose.amount >= 0.8 * case["weight_kg"])
+    if dose.drug == "heparin":
+        return dose.route == "iv"
+    return not (dose.drug == "fondaparinux" and dose.amount <= 2.5)
 
 
 def _images(stay: StayCaseJudge, case: Case, due: bool) -> None:
@@ -113,7 +114,7 @@ def _images(stay: StayCaseJudge, case: Case, due: bool) -> None:
 
 def _treated(stay: StayCaseJudge, case: Case, chart: Chart, result: Result) -> None:
     known = [minute for image in _IMAGES for minute in done_at(stay.stay, image)]
-    doses = [each for each in stay.doses(*_ANTICOAGULANTS, own=True) if _treats(each.drug, each.amount, each.route)]
+    doses = [each for each in stay.doses(*_ANTICOAGULANTS, own=True) if _treats(each, case)]
     first = doses[0].minute if doses else None
     soon = first is not None and bool(known) and first <= min(known) + 100
     stay.checkpoint("anticoagulate", soon, "The embolism was not anticoagulated within an hour or so.")

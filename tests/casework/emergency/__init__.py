@@ -1,0 +1,1 @@
+"""Tests of single families of the emergency department."""
