@@ -25,7 +25,13 @@ _TABLE: Final = Path(__file__).parent / "tables" / "examinations.csv"
 _DISPLAYS: Final = {"vq_scan": "Ventilation and perfusion scan of the lungs", "telemetry": "Cardiac telemetry"}
 """Names of what the hospital's catalogue has not."""
 _CATEGORIES: Final = "http://terminology.hl7.org/CodeSystem/v2-0074"
-_CATEGORY_WORDS: Final = {"RAD": "Radiology", "EC": "Electrocardiac", "CUS": "Cardiac Ultrasound", "MB": "Microbiology"}
+_CATEGORY_WORDS: Final = {
+    "RAD": "Radiology",
+    "EC": "Electrocardiac",
+    "CUS": "Cardiac Ultrasound",
+    "MB": "Microbiology",
+    "BLB": "Blood Bank",
+}
 _ROUTINE: Final = 3
 """Times as long as with priority that a routine report takes."""
 _LONGEST: Final = 7 * 1440

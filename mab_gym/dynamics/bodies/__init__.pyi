@@ -1,3 +1,5 @@
+from ._blood_body import BloodBody as BloodBody
+from ._blood_body import BloodCase as BloodCase
 from ._electrolyte_body import ElectrolyteBody as ElectrolyteBody
 from ._electrolyte_body import ElectrolyteCase as ElectrolyteCase
 from ._glucose_body import GlucoseBody as GlucoseBody

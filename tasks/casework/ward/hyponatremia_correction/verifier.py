@@ -29,7 +29,8 @@ from .cases import SSRIS, THIAZIDES
 
 _ISOTONIC = ("sodium chloride", "lactated ringer's", "plasma-lyte")
 _DAY = 1440
-_LIMIT = 8.9
+_ERROR = 0.9
+"""mmol/L by which results may be wrong: one and a half times the laboratory's standard deviation."""
 _WORK_UP = ("osmolality", "urine_osmolality", "urine_sodium", "tsh", "cortisol")
 _RELATED = (
     *THIAZIDES, *SSRIS, "furosemide", "torsemide", "spironolactone", "lisinopril", "losartan", "valsartan",
@@ -52,7 +53,9 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     limits = [each for each in stay.changes if _limits(each)]
     treated = bool(stay.doses(*_ISOTONIC, "desmopressin", "urea", "dextrose", own=True) or limits)
     stay.unharmed(treated)
-    _rises(stay, case, record, treated)
+    # Without the page, 10 mmol/L in 24 hours are recognised, too (Spasovski 2014).
+    most = 10.0 if result.knowledge == "none" else 8.0
+    _rises(stay, case, record, treated, most + _ERROR)
     boluses = [each for each in stay.doses("sodium chloride 3%") if each.minute <= 240]
     if body["seizes"]:
         _hypertonic(stay, record, boluses)
@@ -64,7 +67,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     times = [0, *sorted({each.drawn for each in stay.tests("sodium")}), _DAY]
     longest = max(after - before for before, after in pairwise([minute for minute in times if minute <= _DAY]))
     stay.checkpoint("monitoring", longest <= 375, "Sodium was not measured every 6 hours on the first day.")
-    _rescue(stay, case, chart, record)
+    _rescue(stay, case, chart, record, most)
     _drugs(stay, case)
     stay.nothing_else("Encounter", "Patient", "Observation", "Condition", "MedicationAdministration", critical=())
     stay.handover()
@@ -82,14 +85,14 @@ def _limits(written: Written) -> bool:
     return millilitres is not None and 500 <= millilitres <= 1250
 
 
-def _rises(stay: StayCaseJudge, case: Case, record: StayRecord, treated: bool) -> None:
+def _rises(stay: StayCaseJudge, case: Case, record: StayRecord, treated: bool, most: float) -> None:
     """Checks that the true sodium rose enough, and never too quickly."""
     values = [(minute, value) for minute, value in record.series("sodium") if minute % 15 == 0]
     start, greatest = float(case["sodium"]), 0.0
     for place, (minute, value) in enumerate(values):
         since = [before for then, before in values[max(0, place - 96) : place] if minute - then <= _DAY]
         greatest = max(greatest, value - min(since, default=value))
-    met = treated and greatest <= _LIMIT
+    met = treated and greatest <= most
     stay.outcome("limit", met, f"Sodium rose by {greatest:.1f} mmol/L within 24 hours.")
     later = [value - start for minute, value in values if minute >= _DAY]
     enough = treated and max(later, default=0.0) >= 2.5 and min(later, default=0.0) >= 1.5
@@ -126,10 +129,10 @@ def _given_ml(dose: Given, record: StayRecord) -> float:
     return dose.amount * (min(ends, default=record.horizon) - dose.minute) / 60
 
 
-def _rescue(stay: StayCaseJudge, case: Case, chart: Chart, record: StayRecord) -> None:
+def _rescue(stay: StayCaseJudge, case: Case, chart: Chart, record: StayRecord, most: float) -> None:
     """Checks what followed a rise that announced itself, or was seen, as too quick."""
     thin = next((each.minute for each in record.events if each.kind == "thin_urine"), None)
-    seen = _seen(stay, case)
+    seen = _seen(stay, case, most)
     drugs = stay.doses("desmopressin", "dextrose 5%")
     if thin is not None and thin > _DAY:
         thin = None  # it comes too late to make a day's rise too quick before the end
@@ -150,13 +153,13 @@ def _rescue(stay: StayCaseJudge, case: Case, chart: Chart, record: StayRecord) -
         stay.checkpoint("two_hourly", len(after) >= 2, "Sodium was not measured every two hours after that.")
 
 
-def _seen(stay: StayCaseJudge, case: Case) -> int | None:
+def _seen(stay: StayCaseJudge, case: Case, most: float) -> int | None:
     """Returns the minute at which results showed a rise above the limit within 24 hours; None if none did."""
     told = [(10 - int(case["arrived"]), float(case["sodium"]))]
     for each in sorted(stay.results, key=lambda one: one.minute):
         if each.analyte == "sodium" and each.value is not None:
             told.append((each.drawn, each.value))
-            if any(each.value - before > 8 for at, before in told if 0 < each.drawn - at <= _DAY):
+            if any(each.value - before > most for at, before in told if 0 < each.drawn - at <= _DAY):
                 return each.minute
     return None
 

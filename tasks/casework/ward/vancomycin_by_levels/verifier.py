@@ -47,7 +47,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     fast = [each for each in doses if each.minutes and each.amount / each.minutes * 60 > RATE * 1.02]
     stay.process("rate", bool(doses) and not fast, "Vancomycin ran in faster than 1000 mg an hour, or not at all.")
     _maintenance(stay, case, doses, known)
-    _levels(stay, doses, known)
+    _levels(stay, doses, known, alone=result.knowledge == "none")
     _areas(stay, case, record, begun)
     _creatinine(stay, record)
     if case["body"]["kidneys"]:
@@ -149,8 +149,11 @@ def _valid(stay: StayJudge, doses: Sequence[Given], after: int = 50) -> list[Iss
     return sorted((each for each in found if doses and each.drawn > doses[0].minute), key=lambda each: each.drawn)
 
 
-def _levels(stay: StayJudge, doses: Sequence[Given], known: int | None) -> None:
-    """Checks that two levels of one interval tell the clearance within two days, or what is left after an injury."""
+def _levels(stay: StayJudge, doses: Sequence[Given], known: int | None, alone: bool) -> None:
+    """Checks that two levels of one interval tell the clearance within two days, or what is left after an injury.
+
+    Without the page a single one is recognised, too, as it is used with a model of the population (Rybak 2020).
+    """
     valid = _valid(stay, doses)
     last = (doses[0].minute if doses else 0) + 49 * 60
     pair = any(
@@ -160,6 +163,7 @@ def _levels(stay: StayJudge, doses: Sequence[Given], known: int | None) -> None:
         for place, first in enumerate(valid)
         for second in valid[place + 1 :]
     )
+    pair |= alone and any(each.drawn <= last for each in valid)
     if known is not None and not pair:
         pair = len([each for each in valid if each.drawn > known]) >= 2
     stay.process("levels", pair, "No two valid levels of one interval were drawn within two days.")
