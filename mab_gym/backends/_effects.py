@@ -32,6 +32,7 @@ WORKED_WITH: Final = frozenset(
 )  # fmt: skip
 """Resource types that a server does more with than store them; deleting one does not undo that."""
 _LOCATION: Final = re.compile(r"(?:^|/)([A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/(\d+))?$", re.ASCII)
+_CHANGING: Final = ("PUT", "PATCH", "DELETE")
 _TYPE: Final = re.compile(r"[A-Z][A-Za-z]+", re.ASCII)
 
 
@@ -94,7 +95,10 @@ def effect_of(request: Request, response: Response) -> Effect:
 
 
 def why_not_undoable(request: Request) -> str | None:
-    """Returns the reason why deleting what a request creates would not undo it; None where it would.
+    """Returns the reason why a request cannot be undone; None where it can.
+
+    What it creates can be deleted, and one resource that it changes or deletes by its id can be written as it was
+    before, if somebody has kept it (see `changed_by`).
 
     Args:
         request: The request that is about to be sent.
@@ -103,7 +107,7 @@ def why_not_undoable(request: Request) -> str | None:
         return None
     path = _segments(request.target)
     if request.method != "POST":
-        return "only GET and POST are sent to a server that others use, too"
+        return None if changed_by(request) else "only one resource at a time, by its id, is changed on it"
     if path and (path[-1] == "_search" or path[-1] in READING):
         return None
     if path:
@@ -120,6 +124,14 @@ def why_not_undoable(request: Request) -> str | None:
         if why is not None:
             return f"entry {number} could not be taken back: {why}"
     return None
+
+
+def changed_by(request: Request) -> str | None:
+    """Returns the address of the one resource that a PUT, PATCH or DELETE by its id changes; None for all else."""
+    path, query = _segments(request.target), request.target.partition("?")[2]
+    if request.method not in _CHANGING or len(path) != 2 or query or path[0] in WORKED_WITH:
+        return None
+    return "/".join(path) if _LOCATION.match("/".join(path)) else None
 
 
 def _why_not_created(path: list[str]) -> str | None:

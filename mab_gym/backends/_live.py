@@ -19,6 +19,8 @@ from mab_gym.fhir.store._overlay import Write
 
 PROBE: Final = Request("GET", "Patient?_count=1&_elements=id")
 """A request that every working server answers with 200."""
+_FEW: Final = 25
+"""Resources that are deleted at once where a server does not take all."""
 _BROKEN: Final = (502, 503, 504)
 """Statuses that come from a broken server, never from FHIR."""
 _SENT: Final[Mapping[str, str]] = {"content-type": "application/fhir+json"}
@@ -77,7 +79,8 @@ class LiveServer:
     def _created(self) -> list[str]:
         """The addresses of the resources that are on the server only since the snapshot, in order."""
         made: list[Touched | Write] = [*self.prepared, *self.writes, *self.recorded]
-        return list(dict.fromkeys(_address(each) for each in made if each.interaction == "create"))
+        addresses = dict.fromkeys(_address(each) for each in made if each.interaction == "create")
+        return [address for address in addresses if address not in self._before]
 
     def handle(self, request: Request) -> Response:
         """Sends an agent's request to the server.
@@ -92,6 +95,23 @@ class LiveServer:
         self.writes.extend(self._read_back(touched) for touched in effect.touched)
         self.known = known and effect.whole
         return response
+
+    def keep(self, address: str) -> bool:
+        """Keeps a resource as it is, before a request changes it, so that it can be written so again.
+
+        Returns:
+            False if it was there and is deleted: it could come again, but its history would tell.
+
+        Raises:
+            InfrastructureError: There was no answer, or one that is no resource.
+        """
+        if address in self._created or address in self._before:
+            return True
+        response = self._transport.send(Request("GET", address, {"accept": FHIR_JSON}))
+        if response.status in (404, 410):
+            return response.status == 404
+        self._before[address] = self._resource(address, response)
+        return True
 
     def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:
         """Lays resources over the snapshot, each under its own id.
@@ -144,7 +164,9 @@ class LiveServer:
         return [_address(touched) for touched in effect.touched]
 
     def _stored(self, address: str) -> Mapping[str, Any]:
-        response = self._transport.send(Request("GET", address, {"accept": FHIR_JSON}))
+        return self._resource(address, self._transport.send(Request("GET", address, {"accept": FHIR_JSON})))
+
+    def _resource(self, address: str, response: Response) -> Mapping[str, Any]:
         stored = parse_element(response.body) if response.status == 200 else None
         if not isinstance(stored, dict):
             raise InfrastructureError(f"the record system does not show {address}")
@@ -153,7 +175,8 @@ class LiveServer:
     def take_back(self) -> bool:
         """Deletes and expunges what was created since the snapshot; returns False where that is not enough.
 
-        What the hospital has changed of the snapshot is written as it was before; its version is a later one then.
+        What of the snapshot was changed by the hospital, or was kept before an agent changed it, is written as it was
+        before; its version is a later one then.
 
         Raises:
             InfrastructureError: The server did not answer.
@@ -162,10 +185,12 @@ class LiveServer:
             return False
         created = self._created
         theirs: list[Touched | Write] = [*self.prepared, *self.writes]
-        if any(touched.interaction != "create" and _address(touched) not in created for touched in theirs):
+        kept = {*created, *self._before}
+        if any(touched.interaction != "create" and _address(touched) not in kept for touched in theirs):
             return False
         # An id that the snapshot had and that was deleted from it comes again with a version above 1.
-        if any(touched.interaction == "create" and touched.version > 1 for touched in theirs):
+        again = (each for each in theirs if each.interaction == "create" and each.version > 1)
+        if any(_address(each) not in self._before for each in again):
             return False
         if self._before and not self._put_back():
             return False
@@ -190,7 +215,7 @@ class LiveServer:
         self._before = {}
 
     def _put_back(self) -> bool:
-        """Writes what the hospital has changed as it was before."""
+        """Writes what was changed as it was before."""
         entries = [
             {"resource": dict(before), "request": {"method": "PUT", "url": address}}
             for address, before in self._before.items()
@@ -198,11 +223,17 @@ class LiveServer:
         return self._transport.send(_transaction(entries)).status == 200
 
     def _delete(self, addresses: Sequence[str]) -> bool:
-        """Deletes resources together, so that those that refer to one another can go."""
+        """Deletes resources together, so that those that refer to one another can go.
+
+        A server that does not take so many at once is asked for a few at a time, in the order in which they are given.
+        """
         if len(addresses) == 1:
             return self._transport.send(Request("DELETE", addresses[0])).status < 300
         request = _transaction([{"request": {"method": "DELETE", "url": address}} for address in addresses])
-        return self._transport.send(request).status == 200
+        if self._transport.send(request).status == 200:
+            return True
+        parts = range(0, len(addresses), _FEW)
+        return len(parts) > 1 and all(self._delete(addresses[start : start + _FEW]) for start in parts)
 
     def _answer(self, request: Request, writing: bool) -> Response:
         response = self._transport.send(request)

@@ -81,7 +81,7 @@ def hospital(session: FhirSession | None = None) -> Iterator[Hospital]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815  (as http.server calls them)
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815  (as http.server calls them)
 
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""

@@ -100,17 +100,26 @@ def test_effects(request_: Request, response: Response, effect: Effect) -> None:
         Request("POST", "Observation/_search"),
         Request("POST", "Patient/1/$everything"),
         Request("POST", "", body=bundle(("POST", "Observation"), ("GET", "Patient/1"))),
+        Request("PUT", "Observation/1"),
+        Request("PATCH", "/Observation/1"),
+        Request("DELETE", "Observation/1"),
     ],
 )
-def test_what_only_creates_can_be_taken_back(request_: Request) -> None:
+def test_what_creates_or_changes_one_resource_can_be_taken_back(request_: Request) -> None:
     assert why_not_undoable(request_) is None
 
 
 @pytest.mark.parametrize(
     "request_",
     [
-        Request("PUT", "Observation/1"),
-        Request("DELETE", "Observation/1"),
+        Request("PUT", "Observation?code=K"),
+        Request("PUT", "ValueSet/1"),
+        Request("PATCH", "Observation"),
+        Request("DELETE", "Observation?code=K"),
+        Request("DELETE", "Observation/1?_cascade=delete"),
+        Request("DELETE", "Observation/1/_history/1"),
+        Request("PUT", "../Observation/1"),
+        Request("PROPFIND", "Observation/1"),
         Request("POST", "$expunge"),
         Request("POST", "%24expunge"),
         Request("POST", "Patient/1/$meta-add"),

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -159,6 +160,31 @@ def test_what_could_not_be_taken_back_is_never_sent(place: Hospital, backend: Re
     assert response.status == 403
     assert "not for this environment alone" in response.body
     assert place.asked("POST") == []
+
+
+def test_what_an_agent_changes_or_deletes_is_written_as_it_was(place: Hospital, backend: RemoteBackend) -> None:
+    def stored(number: int) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(place.session.handle(Request("GET", f"Observation/{number}")).body)
+        return {name: value for name, value in found.items() if name != "meta"}
+
+    before = [stored(1), stored(2)]
+    session = backend.open()
+    changed = json.dumps({**before[0], "status": "amended"})
+    assert session.handle(Request("PUT", "Observation/1", JSON, changed)).status == 200
+    patch = json.dumps([{"op": "replace", "path": "/status", "value": "cancelled"}])
+    patched = {"content-type": "application/json-patch+json"}
+    assert session.handle(Request("PATCH", "Observation/1", patched, patch)).status == 200
+    assert session.handle(Request("DELETE", "Observation/2")).status == 200
+    assert session.handle(Request("PUT", "Observation/2", JSON, json.dumps(before[1]))).status in (200, 201)
+    assert session.handle(Request("DELETE", "Observation/2")).status == 200
+    assert [write.interaction for write in session.writes][:3] == ["update", "update", "delete"]
+    assert stored(1)["status"] == "cancelled"
+    session.reset()
+    assert [stored(1), stored(2)] == before
+    assert session.handle(Request("DELETE", "Observation/2")).status == 200
+    del session
+    gc.collect()
+    assert stored(2) == before[1]
 
 
 def test_what_the_server_refuses_changes_nothing(place: Hospital, backend: RemoteBackend) -> None:

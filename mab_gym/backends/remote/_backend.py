@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
-from mab_gym.backends._effects import why_not_undoable
+from mab_gym.backends._effects import changed_by, why_not_undoable
 from mab_gym.backends._live import LiveServer
 from mab_gym.client._transport import TIMEOUT, Transport, said, secret_headers
 from mab_gym.errors import InfrastructureError, UsageError
@@ -18,7 +18,7 @@ from mab_gym.fhir.store._overlay import Write
 REFUSED: Final = "refused"
 UNDONE: Final = "undone"
 WRITES: Final = (REFUSED, UNDONE)
-"""The ways with an agent's POSTs: none is sent, or what they created is deleted when the episode ends."""
+"""The ways with what an agent writes: none of it is sent, or it is taken back when the episode ends."""
 
 
 class RemoteSession:
@@ -67,10 +67,13 @@ class RemoteSession:
         why = why_not_undoable(request)
         if why is not None:
             return said(403, f"This record system is not for this environment alone: {why}", "forbidden")
+        address = changed_by(request)
+        if address is not None and not self._live.keep(address):
+            return said(410, f"{address} is deleted", "deleted")
         return self._live.handle(request)
 
     def release(self) -> None:
-        """Ends the episode: deletes what was created, and expunges it where the server can.
+        """Ends the episode: deletes what was created, expunging it where the server can, and writes the rest as it was.
 
         Raises:
             InfrastructureError: Something is still there; the text names it.
