@@ -53,7 +53,7 @@ def run(python: Path, folder: Path, *arguments: str, code: int = 0) -> str:
 
 def test_wheel_carries_the_content(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for folder, families in (("tasks", 18), ("tasks/beyond", 5), ("tasks/hospital", 3)):
+    for folder, families in (("tasks", 18), ("tasks/beyond", 5)):
         frozen = [name for name in names if name.startswith(f"mab_gym/_bundled/{folder}/")]
         assert sum(name.endswith("cases.jsonl") for name in frozen) == families
     assert sum(name.startswith("mab_gym/_bundled/envs/") for name in names) == 15

@@ -92,7 +92,7 @@ def test_twenty_cases_of_every_branch_need_long_work(name: str) -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_frozen_cases_are_what_the_recipe_draws(name: str) -> None:
     found = family(name)
-    assert found.draw_cases(scenario().chart, 20, 20) == list(found.cases)
+    assert found.draw_cases(scenario().chart, 25, 20) == list(found.cases)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
