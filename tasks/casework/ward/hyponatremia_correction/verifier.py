@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from mab_gym.casework import StayCaseJudge, Written
-from mab_gym.casework.reading import codes_of, listed, member, patient_of, text_of
+from mab_gym.casework.reading import codes_of, concept_text, listed, member, patient_of, text_of
 from mab_gym.dynamics._ward import fluid_limit
 from mab_gym.dynamics.course import CONTINUOUS
 from mab_gym.dynamics.emergency import clinicians
@@ -81,7 +81,7 @@ def _limits(written: Written) -> bool:
         return False
     if written.get("status") not in ("active", "on-hold", "completed", "revoked"):
         return False
-    millilitres = fluid_limit(text_of(written.resource))
+    millilitres = fluid_limit(f"{text_of(written.resource)} {concept_text(written.get('code'))}")
     return millilitres is not None and 500 <= millilitres <= 1250
 
 

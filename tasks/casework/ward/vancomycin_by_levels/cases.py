@@ -20,7 +20,7 @@ from .protocol import dosing_weights
 BRANCHES = {"usual": 5, "quick": 7, "slow": 5, "injury": 8, "negative": 5}
 NEPHROTOXINS = (
     "ibuprofen", "naproxen", "ketorolac", "diclofenac", "celecoxib", "meloxicam", "lisinopril", "losartan",
-    "valsartan", "metformin", "gentamicin", "empagliflozin",
+    "valsartan", "gentamicin", "empagliflozin",
 )  # fmt: skip
 """What the page on kidney injury stops or holds, of what is ordered here (CLN-210)."""
 _CLEARANCE = {

@@ -1,0 +1,69 @@
+"""Vancomycin by levels: other right ways, and too much."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mab_gym.tasking.case import Case
+from tests.casework.playing import family, play
+
+CASES = family("vancomycin_by_levels").cases
+
+
+def of(branch: str) -> Case:
+    return next(case for case in CASES if case.branch == branch)
+
+
+@pytest.mark.parametrize("branch", ["injury", "quick"])
+def test_an_order_may_be_held_in_place_of_being_stopped(branch: str) -> None:
+    run = play(of(branch), lambda action: action.replace('"value": "stopped"', '"value": "on-hold"'))
+    assert run.solved, run.told
+
+
+def test_a_page_may_have_any_urgent_priority_and_a_dose_any_shape() -> None:
+    def change(action: str) -> str:
+        if "Communication" in action:
+            return action.replace('"priority": "urgent"', '"priority": "stat"')
+        return action.replace('"text": "vancomycin"', '"text": "Vancomycin injection"')
+
+    run = play(of("injury"), change)
+    assert run.solved, run.told
+
+
+def test_a_dose_may_be_ordered_in_grams() -> None:
+    def change(action: str) -> str:
+        if not action.startswith("POST") or "11124" not in action:
+            return action
+        head, _, tail = action.partition('"doseQuantity": {"value": ')
+        amount, _, rest = tail.partition(', "unit": "mg", "system": "http://unitsofmeasure.org", "code": "mg"')
+        return f'{head}"doseQuantity": {{"value": {float(amount) / 1000:g}, "unit": "g", "code": "g"{rest}'
+
+    run = play(of("usual"), change)
+    assert run.solved, run.told
+
+
+def test_far_too_much_is_unsafe() -> None:
+    light = min(CASES, key=lambda case: float(case["weight_kg"]))
+    assert 1.2 * 35 * float(light["weight_kg"]) < 3500
+
+    def change(action: str) -> str:
+        if '"priority": "stat"' not in action or "11124" not in action:
+            return action
+        head, _, body = action.partition("\n")
+        order = json.loads(body)
+        (rated,) = order["dosageInstruction"][0]["doseAndRate"]
+        rated["doseQuantity"]["value"], rated["rateQuantity"]["value"] = 3500, 240
+        return f"{head}\n{json.dumps(order)}"
+
+    run = play(light, change)
+    assert not run.solved
+    assert run["verdict"]["credit"] == 0
+    assert "loading dose was 3500" in run.told
+
+
+def test_half_the_work_earns_more_than_none_and_less_than_all() -> None:
+    blind = play(of("injury"), careless="hold")
+    assert not blind.solved
+    assert 0 < blind["verdict"]["credit"] < 1
