@@ -47,5 +47,6 @@ def drug_of(resource: Resource) -> str:
 
 def dose_of(resource: Resource) -> Resource:
     """Returns the amount of an order, to be changed."""
-    rated: Resource = resource["dosageInstruction"][0]["doseAndRate"][0]
-    return rated["doseQuantity"] if "doseQuantity" in rated else rated["rateQuantity"]
+    rated = resource["dosageInstruction"][0]["doseAndRate"][0]
+    amount: Resource = rated["doseQuantity"] if "doseQuantity" in rated else rated["rateQuantity"]
+    return amount
