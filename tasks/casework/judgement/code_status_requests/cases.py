@@ -66,31 +66,39 @@ class Someone(NamedTuple):
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws five kinds, at least one of them with the branch's end, and somebody for each."""
-    people = [someone for mrn in chart.profiles() if (someone := look(chart, mrn)) is not None]
-    residents = _residents(chart)
-    if not residents:
+    residents, physicians = _residents(chart), _physicians(chart)
+    if not residents or len(physicians) <= COUNT:
         return None
+    order = rng.sample(chart.profiles(), len(chart.profiles()))
     for _ in range(20):
         first = rng.choice([kind for kind, about in KINDS.items() if about.end == _BY_BRANCH[branch]])
         kinds = [first, *rng.sample([kind for kind in KINDS if kind != first], COUNT - 1)]
         rng.shuffle(kinds)
-        chosen = _people_for(kinds, people, rng)
+        chosen = _people_for(chart, kinds, order)
         if chosen is not None:
-            others = sorted({one.params["attending"] for one in people} - {one.params["attending"] for one in chosen})
+            others = [each for each in physicians if each not in {one.params["attending"] for one in chosen}]
             requests = [_request(kind, one, others, rng) for kind, one in zip(kinds, chosen, strict=True)]
             return {"resident": rng.choice(residents), "count": COUNT, "requests": requests}
     return None
 
 
-def _people_for(kinds: Sequence[str], people: Sequence[Someone], rng: random.Random) -> list[Someone] | None:
-    """Chooses somebody else for each kind, those first for which there are fewest people."""
+_RARE: Final = ("differs_tube", "differs", "dnr_dni", "dnr", "limited", "agent", "full", "agrees")
+"""The pools, those with fewest people first."""
+
+
+def _people_for(chart: Chart, kinds: Sequence[str], order: Sequence[str]) -> list[Someone] | None:
+    """Chooses somebody else for each kind, in an order of people, for the rarest kinds first."""
     taken: dict[str, Someone] = {}
-    fitting = {kind: [one for one in people if KINDS[kind].pool in one.pools] for kind in kinds}
-    for kind in sorted(kinds, key=lambda each: len(fitting[each])):
-        free = [one for one in fitting[kind] if one not in taken.values()]
-        if not free:
+    used: set[str] = set()
+    for kind in sorted(kinds, key=lambda each: _RARE.index(KINDS[each].pool)):
+        for mrn in order:
+            someone = None if mrn in used else look(chart, mrn)
+            if someone is not None and KINDS[kind].pool in someone.pools:
+                taken[kind] = someone
+                used.add(mrn)
+                break
+        else:
             return None
-        taken[kind] = rng.choice(free)
     return [taken[kind] for kind in kinds]
 
 
@@ -218,6 +226,23 @@ def _written(chart: Chart, mrn: str, agent: LedgerFact) -> bool:
     wrong = max((days[each] for each in agent.contradicted_in if each in days), default="")
     formal = ("form seen", "form dated", "signed", "on paper")
     return bool(right) and max(right)[0] > wrong and any(word in max(right)[1] for word in formal)
+
+
+def _physicians(chart: Chart) -> Sequence[str]:
+    """Returns those who look after inpatients."""
+
+    def find() -> Sequence[str]:
+        stays = chart.search("Encounter", status="in-progress", _count="200")
+        return sorted(
+            {
+                str(each["individual"]["reference"])
+                for stay in stays
+                for each in stay.get("participant", ())
+                if "ATND" in str(each.get("type", "")) and "individual" in each
+            }
+        )
+
+    return chart.remember("attendings of stays", find)
 
 
 def _residents(chart: Chart) -> Sequence[str]:

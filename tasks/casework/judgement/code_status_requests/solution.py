@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Final
 
 from mab_gym.casework import note_text
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.dynamics.orders import status_change
 from mab_gym.tasking.case import Case
-from mab_gym.tasking.solving import Desk, Solution
+from mab_gym.tasking.solving import Desk, Reply, Solution
 
 from .cases import CATEGORY, TEXTS
 
@@ -47,8 +47,7 @@ def solve(case: Case, desk: Desk) -> Solution:
         if "focus" in task:
             reply = yield desk.get("ServiceRequest", _id=task["focus"]["reference"].partition("/")[2])
             draft = reply.resources[0]
-        reply = yield desk.get("DocumentReference", patient=mrn, _sort="-date", _count="200")
-        texts = [re.sub(r"\s+", " ", note_text(each)).lower() for each in reply.resources]
+        texts = yield from _notes(desk, mrn, "two physicians" in task["description"].lower())
         status = next(key for key, words in TEXTS.items() if words == order["code"]["text"])
         end, wish = _end(desk, task, draft, status, texts)
         desk.decide("the end of a request", end)
@@ -58,6 +57,20 @@ def solve(case: Case, desk: Desk) -> Solution:
             wish or desk.rule("order_counts", status, lambda told=noted: told) if noted != status else wish or status
         )
     yield desk.finish(holds)
+
+
+def _notes(desk: Desk, mrn: str, agent: bool) -> Generator[str, Reply, list[str]]:
+    """Reads notes, the newest first, until one tells the status and, where it is needed, one tells of an agent."""
+    texts: list[str] = []
+    before: dict[str, str] = {}
+    for _ in range(8):
+        reply = yield desk.get("DocumentReference", patient=mrn, _sort="-date", _count="40", **before)
+        found = reply.resources
+        texts += [re.sub(r"\s+", " ", note_text(each)).lower() for each in found]
+        if len(found) < 40 or (_noted(texts) and (not agent or any(map(_agent, texts)))):
+            break
+        before = {"date": f"lt{found[-1]['date']}"}
+    return texts
 
 
 def _end(desk: Desk, task: Resource, draft: Resource | None, status: str, texts: Sequence[str]) -> tuple[str, str]:

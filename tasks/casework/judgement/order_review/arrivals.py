@@ -19,6 +19,8 @@ _ROUTES = {
     "47625008": ("Intravenous route", "intravenously"),
     "34206005": ("Subcutaneous route", "under the skin"),
     "447694001": ("Respiratory tract route", "inhaled"),
+    "45890007": ("Transdermal route", "on the skin"),
+    "46713006": ("Nasal route", "into the nose"),
 }
 _TIMES = {0: "once", 6: "every 6 hours", 8: "every 8 hours", 12: "every 12 hours", 24: "daily"}
 
@@ -63,7 +65,9 @@ def _of_table(key: str) -> dict[str, Any]:
     draft = DRAFTS[key]
     shown, said = _ROUTES[draft.route]
     repeat = {"count": 1} if not draft.hours else {"frequency": 24 // draft.hours, "period": 1, "periodUnit": "d"}
-    unit = {"meq": "mEq", "{puff}": "puffs"}.get(draft.unit, draft.unit)
+    unit = {"meq": "mEq", "{puff}": "puffs", "{patch}": "patch", "{spray}": "sprays", "[iU]": "units"}.get(
+        draft.unit, draft.unit
+    )
     words = f"{draft.dose:g} {unit} {said} {_TIMES[draft.hours]}{' as needed' if draft.needed else ''}"
     dosage = {
         "text": words,

@@ -23,6 +23,8 @@ BRANCHES = {"true_allergy": 8, "mere_label": 7, "poor_kidneys": 7, "home_list": 
 _RULES: Final = {"true_allergy": "reaction", "mere_label": "label", "poor_kidneys": "kidneys", "home_list": "at_home"}
 """The rule of which a branch has a draft for certain."""
 COUNT: Final = 7
+_MOST: Final = {"fine": 3, "twice": 2}
+"""The greatest numbers of drafts of rules that are plain; three of any other."""
 _SAFE: Final = frozenset({
     "levothyroxine", *STATINS, "omeprazole", "pantoprazole", "famotidine", "cholecalciferol", "folic acid",
     "tamsulosin", "finasteride", *SEROTONIN, "montelukast", "latanoprost", "donepezil", "memantine", "anastrozole",
@@ -45,9 +47,10 @@ Option = tuple[str, str, Worth]
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws an inpatient in whom a draft of the branch fits, and further drafts of other slots."""
-    rule = _RULES[branch]
-    fitting = [mrn for mrn in chart.profiles() if any(each[2].rule == rule for each in options(chart, mrn))]
-    for mrn in rng.sample(fitting, len(fitting)):
+    rule, everybody = _RULES[branch], chart.profiles()
+    for mrn in rng.sample(everybody, len(everybody)):
+        if not any(each[2].rule == rule for each in options(chart, mrn)):
+            continue
         person = inpatient(chart, mrn)
         chosen = _choose(options(chart, mrn), rng, rule)
         others = [each for each in _prescribers(chart) if person is not None and each != person.attending]
@@ -68,21 +71,17 @@ def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | N
 
 
 def _choose(fitting: Sequence[Option], rng: random.Random, rule: str) -> list[Option] | None:
-    """Chooses one draft of a rule, and others of other slots and, as far as there are, of other rules."""
+    """Chooses one draft of a rule, and others of other slots, and not too many of the plain ones."""
     chosen: list[Option] = []
     slots: set[str] = set()
     rules: dict[str, int] = {}
     first = [each for each in fitting if each[2].rule == rule]
-    pool = rng.sample(first, len(first))[:1] + rng.sample(fitting, len(fitting))
-    for most in (1, 2, 4):
-        for each in pool:
-            key, _, worth = each
-            slot = _slot(key, each)
-            limit = most if worth.rule != "fine" else most + 1
-            if len(chosen) < COUNT and slot not in slots and rules.get(worth.rule, 0) < limit:
-                chosen.append(each)
-                slots.add(slot)
-                rules[worth.rule] = rules.get(worth.rule, 0) + 1
+    for each in [rng.choice(first), *rng.sample(fitting, len(fitting))]:
+        slot, about = _slot(each[0], each), each[2].rule
+        if len(chosen) < COUNT and slot not in slots and rules.get(about, 0) < _MOST.get(about, 3):
+            chosen.append(each)
+            slots.add(slot)
+            rules[about] = rules.get(about, 0) + 1
     ends = [worth.end for _, _, worth in chosen]
     if len(chosen) < COUNT or ends.count("release") < 2 or COUNT - ends.count("release") < 2:
         return None

@@ -43,8 +43,9 @@ def solve(case: Case, desk: Desk) -> Solution:
         results[code] = reply.resources
     reply = yield desk.get("MedicationDispense", patient=mrn, _sort="-whenhandedover", _count="200")
     person = person_of(patient, allergies, orders, conditions, results, reply.resources, desk.now)
-    reply = yield desk.get("DocumentReference", patient=mrn, _sort="-date", _count="200")
-    _read_notes(person, reply.resources)
+    if set(person.allergies) & set(ALLERGENS.values()) or any(map(_of_home, drafts)):
+        reply = yield desk.get("DocumentReference", patient=mrn, _sort="-date", _count="200")
+        _read_notes(person, reply.resources)
     refused: list[Resource] = []
     count = {"release": 0, "change": 0, "refuse": 0}
     for draft in drafts:
@@ -73,10 +74,13 @@ def _regimen(draft: Mapping[str, Any], right: Right) -> Resource:
     """Returns the dosage of a right order: one dose, or the most of a day in as many doses as the draft has."""
     first = draft["dosageInstruction"][0]
     timing: Resource = first["timing"]
-    dose = right.daily[1]
-    if not right.once and right.drug == "gabapentin":
-        timing, dose = {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}}, 300
-    elif not right.once and right.drug != "enoxaparin":
+    daily = {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}}
+    dose = min(right.daily[1], right.most)
+    if right.drug == "gabapentin":
+        timing, dose = daily, 300
+    elif right.drug in ("enoxaparin", "sitagliptin", "famotidine"):
+        timing = daily
+    elif not right.once:
         dose = round(sum(right.daily) / 2 / timing["repeat"].get("frequency", 1), 4)
     unit = first["doseAndRate"][0]["doseQuantity"].get("code", right.unit)
     changed = {name: value for name, value in first.items() if name != "text"}
@@ -85,8 +89,13 @@ def _regimen(draft: Mapping[str, Any], right: Right) -> Resource:
     }
 
 
+def _of_home(draft: Resource) -> bool:
+    """Tells if a draft goes on with a drug of the list for home."""
+    return bool(draft["reasonCode"][0]["text"] == "as at home")
+
+
 def _worth(person: Person, draft: Resource) -> Worth:
-    if draft["reasonCode"][0]["text"] == "as at home":
+    if _of_home(draft):
         home = next(each for each in person.home if each.drug == ingredient(draft))
         found = home_worth(person, home)
     else:

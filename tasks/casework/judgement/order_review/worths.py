@@ -249,3 +249,60 @@ def tight(person: Person) -> bool:
     heart = person.has("fibrillation", "infarction")
     there = person.gets("albuterol") or any("ipratropium-albuterol" in drug for drug in person.orders)
     return person.has("asthma", "chronic obstructive") and not there and not heart
+
+
+def aspirin(person: Person) -> Worth | None:
+    """Returns the worth of 81 mg of aspirin."""
+    if person.allergic(ASPIRIN):
+        return REACTION
+    if person.gets("aspirin"):
+        return TWICE
+    if person.has("gastrointestinal bleeding"):
+        return NEVER
+    at_home = any(each.drug in ("aspirin", "clopidogrel", *FULL) for each in person.home)
+    well = not at_home and not person.gets("clopidogrel", "ticagrelor", *ANTICOAGULANTS) and person.age < 75
+    return FINE if well and person.has("coronary") and ASPIRIN not in person.allergies else None
+
+
+def nicotine(person: Person) -> Worth | None:
+    """Returns the worth of a nicotine patch."""
+    if person.gets("nicotine"):
+        return TWICE
+    heart = person.has("infarction", "fibrillation", "stroke")
+    return FINE if person.has("nicotine dependence") and not heart else None
+
+
+def furosemide(person: Person) -> Worth | None:
+    """Returns the worth of 40 mg of furosemide by mouth."""
+    if person.gets("furosemide", "torsemide"):
+        return TWICE
+    dry = person.has("dehydration", "gastroenteritis", "ketoacidosis") and not person.has("heart failure")
+    return KIDNEYS if dry and (person.has("acute kidney injury") or person.rising) else None
+
+
+def spironolactone(person: Person) -> Worth | None:
+    """Returns the worth of 25 mg of spironolactone."""
+    return KIDNEYS if person.kidneys == "poor" or (person.potassium or 0) > 5.0 else None
+
+
+def sitagliptin(person: Person) -> Worth | None:
+    """Returns the worth of 100 mg of sitagliptin, of which bad kidneys bear 25 (its label)."""
+    known = person.gets("sitagliptin") or any(
+        each.drug in ("sitagliptin", "semaglutide", "liraglutide") for each in person.home
+    )
+    if known or not person.has("type 2 diabetes") or person.has("pancreatitis", "heart failure", "hyperglycemia"):
+        return None
+    if person.kidneys == "poor" and not person.rising:
+        return Worth("change", "kidneys", False, (Right("sitagliptin", "593411", (25, 25), 25, "mg"),))
+    return FINE if person.kidneys == "good" and not person.rising else None
+
+
+def famotidine(person: Person) -> Worth | None:
+    """Returns the worth of 20 mg of famotidine twice a day, half of which is right below 30 mL/min (its label)."""
+    if person.gets("famotidine"):
+        return TWICE
+    if person.gets(*ACID) or any(each.drug in ACID for each in person.home):
+        return None
+    if person.kidneys == "poor" and not person.rising:
+        return Worth("change", "kidneys", False, (Right("famotidine", "4278", (10, 20), 20, "mg"),))
+    return FINE if person.kidneys == "good" and person.age < 75 and person.has("reflux") else None

@@ -158,6 +158,8 @@ def _on_file(chart: Chart, mrn: str, rng: random.Random) -> dict[str, Any] | Non
     faxed = _rounded((one.value - test.plus) / test.factor, test.digits)
     day = one.moment.astimezone(chart.now.tzinfo).date()
     fresh = [other for other in TESTS if other.code != test.code and not _same_day(chart, mrn, other.code, day)]
+    if not fresh:
+        return None
     other = rng.choice(fresh)
     results = [
         {"code": test.code, "value": faxed},

@@ -19,7 +19,7 @@ BRANCHES = {"quiet": 10, "usual": 10, "busy": 10}
 COUNT: Final = 8
 TROPONIN: Final = "89579-7"
 _CALLS: Final = {"quiet": (2, 3), "usual": (4, 5), "busy": (5, 6)}
-"""By branch: the least and the greatest number of results that are to be called."""
+"""By branch: the numbers of results that are to be called."""
 
 
 class Kind(NamedTuple):
@@ -97,32 +97,38 @@ ANALYTES: Final = (
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws eight kinds with as many calls as the branch has, and somebody for each."""
-    pools = _pools(chart)
     residents, desks = _staff(chart, "Resident", ""), _staff(chart, "Physician", "Laboratory medicine")
     if not residents or not desks:
         return None
-    least, most = _CALLS[branch]
-    for _ in range(60):
-        kinds = rng.sample(list(KINDS), COUNT)
-        if not least <= sum(KINDS[kind].end == "call" for kind in kinds) <= most:
-            continue
-        chosen = _people_for(kinds, pools, rng)
-        if chosen is not None:
-            results = [_result(kind, who, residents, rng) for kind, who in zip(kinds, chosen, strict=True)]
-            return {"desk": rng.choice(desks), "count": COUNT, "results": results}
-    return None
+    calls = [kind for kind, about in KINDS.items() if about.end == "call"]
+    others = [kind for kind, about in KINDS.items() if about.end != "call"]
+    count = rng.choice(_CALLS[branch])
+    kinds = [*rng.sample(calls, count), *rng.sample(others, COUNT - count)]
+    rng.shuffle(kinds)
+    chosen = _people_for(chart, kinds, rng.sample(chart.profiles(), len(chart.profiles())))
+    if chosen is None:
+        return None
+    results = [_result(kind, who, residents, rng) for kind, who in zip(kinds, chosen, strict=True)]
+    return {"desk": rng.choice(desks), "count": COUNT, "results": results}
 
 
-def _people_for(
-    kinds: Sequence[str], pools: Mapping[str, Sequence[Mapping[str, Any]]], rng: random.Random
-) -> list[Mapping[str, Any]] | None:
+_RARE: Final = ("again", "first", "outpatient", "inpatient")
+"""The pools, those with fewest people first."""
+
+
+def _people_for(chart: Chart, kinds: Sequence[str], order: Sequence[str]) -> list[Mapping[str, Any]] | None:
+    """Chooses somebody else for each kind, in an order of people, for the rarest kinds first."""
     taken: dict[str, Mapping[str, Any]] = {}
-    for kind in sorted(kinds, key=lambda each: len(pools[KINDS[each].pool])):
-        used = {each["mrn"] for each in taken.values()}
-        free = [each for each in pools[KINDS[kind].pool] if each["mrn"] not in used]
-        if not free:
+    used: set[str] = set()
+    for kind in sorted(kinds, key=lambda each: _RARE.index(KINDS[each].pool)):
+        for mrn in order:
+            who, pools = ({}, frozenset()) if mrn in used else _look(chart, mrn)
+            if KINDS[kind].pool in pools:
+                taken[kind] = who
+                used.add(mrn)
+                break
+        else:
             return None
-        taken[kind] = rng.choice(free)
     return [taken[kind] for kind in kinds]
 
 
@@ -172,22 +178,21 @@ def _told(analyte: Analyte, value: float) -> dict[str, Any]:
     }
 
 
-def _pools(chart: Chart) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-    def find() -> Mapping[str, Sequence[Mapping[str, Any]]]:
-        pools: dict[str, list[Mapping[str, Any]]] = {"inpatient": [], "outpatient": [], "first": [], "again": []}
-        for mrn in chart.profiles():
-            person = inpatient(chart, mrn)
-            if person is not None and person.nurse != person.attending:
-                who = {"mrn": mrn, "encounter": person.encounter, "attending": person.attending, "nurse": person.nurse}
-                pools["inpatient"].append(who)
-                raised = _troponins(chart, mrn)
-                if raised is not None:
-                    pools["again" if raised else "first"].append(who)
-            elif person is None and (doctor := _doctor(chart, mrn)):
-                pools["outpatient"].append({"mrn": mrn, "doctor": doctor})
-        return pools
+def _look(chart: Chart, mrn: str) -> tuple[Mapping[str, Any], frozenset[str]]:
+    """Returns what a result keeps of a person, and the pools that the person is in."""
 
-    return find() if getattr(chart, "was_asked", None) is not None else chart.remember("pools of results", find)
+    def find() -> tuple[Mapping[str, Any], frozenset[str]]:
+        person = inpatient(chart, mrn)
+        if person is None:
+            doctor = _doctor(chart, mrn)
+            return {"mrn": mrn, "doctor": doctor}, frozenset({"outpatient"} if doctor else ())
+        if person.nurse == person.attending:
+            return {}, frozenset()
+        who = {"mrn": mrn, "encounter": person.encounter, "attending": person.attending, "nurse": person.nurse}
+        raised = _troponins(chart, mrn)
+        return who, frozenset({"inpatient", *(() if raised is None else ("again" if raised else "first",))})
+
+    return chart.remember(("who gets results", mrn), find)
 
 
 def _troponins(chart: Chart, mrn: str) -> bool | None:
