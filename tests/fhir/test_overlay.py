@@ -7,11 +7,14 @@ import random
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mab_gym.fhir.http._server import FhirServer, FhirSession, Request, Response
 from mab_gym.fhir.store import _overlay as overlay
-from mab_gym.fhir.store._build import build_positioned
+from mab_gym.fhir.store._base import BaseTable
+from mab_gym.fhir.store._build import build_positioned, extend_table
+from mab_gym.fhir.store._table import PoolColumn, Table
 from tests.fhir.serving import get, ids, relative
 
 JSON = {"content-type": "application/fhir+json"}
@@ -201,3 +204,14 @@ def test_writes_are_dated_one_after_the_other() -> None:
     assert ids(session, "Patient?_sort=-_lastUpdated") == ["3", "2", "1"]
     stamps = [write.updated for write in session.writes]
     assert stamps == sorted(set(stamps))
+
+
+def test_a_text_that_stands_twice_in_a_column_is_still_the_right_one_after_folding() -> None:
+    """Columns that were joined from parts hold equal texts more than once, as those of the living hospital do."""
+    codes = np.array([1, 2, 3, 4, 0, 2], dtype=np.uint8)
+    table = Table("Group", [str(row) for row in range(6)], [PoolColumn("name", codes, ['"a"', '"b"', '"a"', '"c"'])])
+    added = {"resourceType": "Group", "id": "6", "name": "c"}
+    extended, _ = extend_table("Group", table, range(6), [1], [added], [6])
+    base = BaseTable(extended)
+    told = [json.loads(base.text(row)).get("name") for row in range(len(base))]
+    assert told == ["a", "a", "c", None, "b", "c"]

@@ -117,10 +117,12 @@ def _extend_column(
         empty = np.zeros(size, dtype=np.uint8)
         column = InstantColumn(name, np.zeros(size, np.int64), empty, ()) if dated else PoolColumn(name, empty, ())
     if isinstance(column, PoolColumn):
-        pool = {text: code for code, text in enumerate(column.texts, 1)}
+        pool: dict[str, int] = {}
+        # A text may stand twice in a column that was joined from parts; here it stands once.
+        numbers = np.array([0, *(pool.setdefault(text, len(pool) + 1) for text in column.texts)], dtype=np.int64)
         added = [0 if text is None else pool.setdefault(text, len(pool) + 1) for text in texts]
         kind = smallest_unsigned(len(pool) + 1)
-        codes = np.concatenate((column.codes[kept].astype(kind), np.array(added, dtype=kind)))
+        codes = np.concatenate((numbers[column.codes[kept]].astype(kind), np.array(added, dtype=kind)))
         return PoolColumn(name, codes[order], list(pool))
     known = {form: code for code, form in enumerate(column.known, 1)}
     others = list(column.others)
