@@ -25,7 +25,8 @@ CATIONS: Final = {
 """Sodium and potassium in what runs in, mmol/L; Plasma-Lyte A: 140 and 5 (US label)."""
 GRAMS_PER_ML: Final = {"dextrose 5%": 0.05, "dextrose 10%": 0.1, "dextrose": 0.5}
 DESMOPRESSIN_MINUTES: Final = 10 * 60
-"""Minutes in which 2 micrograms into a vein hold water: 6 to 14 hours (US label of the injection)."""
+"""Minutes in which 2 micrograms into a vein hold water: our choice, a little above the 8 hours after which they are
+repeated (Sterns RH, N Engl J Med 2015;372:55)."""
 HELD: Final = 650.0
 """The urine's concentration under desmopressin, mOsm/kg: 500 to 800 is usual; our choice."""
 UREA_MOSM_G: Final = 1000 / 60

@@ -51,6 +51,22 @@ def test_other_names_of_the_screen_are_right() -> None:
     assert run.solved, run.told
 
 
+def test_a_page_may_name_the_refusal_in_words() -> None:
+    case = of("refuses")
+
+    def change(action: str) -> str:
+        if "/Communication" not in action or '"urgent"' not in action:
+            return action
+        head, _, body = action.partition("\n")
+        page = json.loads(body)
+        del page["about"]
+        page["payload"] = [{"contentString": "She has signed that she declines all blood products. Please call."}]
+        return f"{head}\n{json.dumps(page)}"
+
+    run = play(case, change)
+    assert run.solved, run.told
+
+
 def test_red_cells_against_a_refusal_are_unsafe() -> None:
     run = play(of("refuses"), careless="consent")
     assert run["verdict"]["credit"] == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -41,6 +42,51 @@ def test_a_dose_may_be_ordered_in_grams() -> None:
         return f'{head}"doseQuantity": {{"value": {float(amount) / 1000:g}, "unit": "g", "code": "g"{rest}'
 
     run = play(of("usual"), change)
+    assert run.solved, run.told
+
+
+def test_three_doses_a_day_are_right() -> None:
+    """The second level comes before the second of these doses."""
+    levels: list[str] = []
+
+    def change(action: str) -> str:
+        head, _, body = action.partition("\n")
+        if not action.startswith("POST") or not body:
+            return action
+        resource = json.loads(body)
+        if "20578-1" in body:
+            levels.append(body)
+            if len(levels) == 2:
+                earlier = datetime.fromisoformat(resource["occurrenceDateTime"]) - timedelta(hours=4)
+                resource["occurrenceDateTime"] = earlier.isoformat()
+        elif "boundsPeriod" in body:
+            (dosage,) = resource["dosageInstruction"]
+            (rated,) = dosage["doseAndRate"]
+            assert dosage["timing"]["repeat"]["period"] == 12
+            dosage["timing"]["repeat"]["period"] = 8
+            rated["doseQuantity"]["value"] *= 2 / 3
+        return f"{head}\n{json.dumps(resource)}"
+
+    run = play(of("negative"), change)
+    assert run.solved, run.told
+
+
+@pytest.mark.parametrize("branch", ["quick", "slow"])
+def test_a_dose_may_be_changed_in_its_order(branch: str) -> None:
+    stopped: list[str] = []
+
+    def change(action: str) -> str | None:
+        if action.startswith("PATCH"):
+            stopped.append(action.splitlines()[0].rpartition("/")[2])
+            return None
+        if not stopped or not action.startswith("POST") or "11124" not in action:
+            return action
+        head, _, body = action.partition("\n")
+        order = {**json.loads(body), "id": stopped[0]}
+        return f"PUT {head.split()[1]}/{stopped[0]}\n{json.dumps(order)}"
+
+    run = play(of(branch), change)
+    assert stopped
     assert run.solved, run.told
 
 

@@ -145,7 +145,9 @@ def _rescue(stay: StayCaseJudge, case: Case, chart: Chart, record: StayRecord, m
     stay.checkpoint("rescue", met and not running, "A rise that was too quick was not stopped.")
     nephrologists = {*clinicians(chart, "Nephrology")}
     pages = stay.messages(to=sorted(nephrologists), urgent=True)
-    asked = [each for each in stay.changes.created("ServiceRequest") if "nephrolog" in text_of(each.resource)]
+    asked = [
+        each for each in stay.changes.created("ServiceRequest") if "nephrolog" in str(each.resource)[:20_000].lower()
+    ]
     stay.checkpoint("nephrology", bool(pages or asked), "Nephrology was not paged about it.")
     begun = min((each.minute for each in drugs), default=None)
     if begun is not None and begun + 6 * 60 <= stay.end:
@@ -181,7 +183,7 @@ def _drugs(stay: StayCaseJudge, case: Case) -> None:
         stay.checkpoint("drug_stopped", met, f"{address}, which caused it, goes on.")
     if case["culprits"]:
         stay.checkpoint("drug_noted", bool(right), "The record does not say which drug caused it.")
-    wrong = [each for each in noted if each not in right]
+    wrong = [each for each in noted if each not in right and (not case["culprits"] or _names_a_drug(each))]
     stay.kept("no_other_noted", not wrong, "An intolerance was written down that is none.")
     changed = [each for each in (*stay.changes.updated("MedicationRequest"), *stay.changes.deleted()) if each.before]
     others = [each for each in changed if each.differs and not any(word in text_of(each.before) for word in _RELATED)]
@@ -189,6 +191,12 @@ def _drugs(stay: StayCaseJudge, case: Case) -> None:
 
 
 _ENDED = ("stopped", "cancelled", "revoked", "completed", "entered-in-error")
+
+
+def _names_a_drug(written: Written) -> bool:
+    """Tells if an AllergyIntolerance is about a drug that lowers sodium as the page has it."""
+    said = concept_text(written.get("code"))
+    return any(name in said for name in (*THIAZIDES, *SSRIS))
 
 
 def _is_noted(written: Written, name: str) -> bool:

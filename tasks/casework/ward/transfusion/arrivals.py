@@ -23,6 +23,11 @@ def consent_address(case: Case) -> str:
     return f"Consent/{arrival_id(case, 20)}"
 
 
+def nurse_note_address(case: Case) -> str:
+    """Returns the address of the nurse's note about the talk."""
+    return f"DocumentReference/{arrival_id(case, 21)}"
+
+
 def arrive(case: Case, chart: Chart) -> list[Mapping[str, Any]]:
     """Returns the resources."""
     ids = [arrival_id(case, number) for number in range(8 + len(RESULTS))]

@@ -1,8 +1,8 @@
 """Cases: people who come from home with a low hemoglobin, by the threshold that holds, and by what comes in between.
 
 Heart disease, or none, is on the chart's problem list. What another hospital knows of antibodies, and what is signed,
-comes in with the case. Antibodies are far more frequent here than in life, where about 2 in 100 who were transfused
-have one (Tormey CA, Stack G, Transfusion 2009;49:505).
+comes in with the case. Antibodies are far more frequent here than in life, where a few in a hundred of those who
+were transfused have one (Tormey CA, Stack G, Transfusion 2009;49:505).
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from mab_gym.casework import StayCaseJudge
+from mab_gym.casework import StayCaseJudge, Written
+from mab_gym.casework.reading import references_of, text_of
 from mab_gym.dynamics.emergency import done_at
 from mab_gym.dynamics.outcomes import without_stay
 from mab_gym.tasking.case import Case
@@ -20,7 +21,7 @@ from mab_gym.tasking.judging import Result
 from mab_gym.tasking.stay import Given, StayRecord
 from mab_gym.tasking.verdict import Verdict
 
-from .arrivals import arrive, consent_address
+from .arrivals import arrive, consent_address, nurse_note_address
 
 _ANTIGENS = {
     "K": r"\bkell\b|\bk1?\b",
@@ -28,6 +29,9 @@ _ANTIGENS = {
     "Fya": r"\bfy\W{0,2}a\b|duffy",
     "Jka": r"\bjk\W{0,2}a\b|kidd",
 }
+_AFTER = 8 * 60
+"""Minutes after the last unit in which hemoglobin is measured: our choice, far above the quarter of an hour that it
+takes to even out (Wiesen AR et al., Ann Intern Med 1994;121:278)."""
 _LATE = 14 * 60
 """Minute from which on the last hemoglobin is drawn: 8 hours before the work ends."""
 
@@ -56,13 +60,15 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     elif case["consents"]:
         stay.kept("no_units", not units, "Red cells were given above the threshold, without signs.")
     else:
-        pages = stay.messages(to=[case["attending"]], about=[consent_address(case)], urgent=True)
+        pages = [each for each in stay.messages(to=[case["attending"]], urgent=True) if _is_about_it(each, case)]
         stay.deferral(True, bool(pages), "The attending was not paged about the refusal.")
     if bled is not None:
         soon = stay.tests("haemoglobin", bled - 20, bled + 120)
         stay.checkpoint("bleeding", bool(soon), "Hemoglobin was not measured within two hours of the bleeding.")
-    within = [each for each in measured if 3 * 60 <= each.drawn <= _LATE]
-    stay.checkpoint("recheck", bool(within), "Hemoglobin was not measured again in the first half of the stay.")
+    ends = [each.minute + each.minutes for each in units]
+    if ends and max(ends) <= stay.end - 45:
+        after = [each for each in measured if max(ends) - 5 <= each.drawn <= max(ends) + _AFTER]
+        stay.checkpoint("recheck", bool(after), "Hemoglobin was not measured within 8 hours of the last unit.")
     late = [each for each in measured if each.drawn >= _LATE and each.minute <= stay.end]
     stay.checkpoint("late", bool(late), "No hemoglobin was drawn in the last 8 hours.")
     stay.nothing_else(
@@ -73,6 +79,14 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     free = result.knowledge == "none" and float(case["threshold"]) == 10
     _answer(stay, case, units, 3.0 if free else 0.0)
     return stay.verdict()
+
+
+def _is_about_it(page: Written, case: Case) -> bool:
+    """Tells if a page is about the refusal: the form, the nurse's note, or by its words."""
+    about = {*references_of(page.get("about")), *references_of(page.get("inResponseTo"))}
+    said = text_of(page.get("payload"))
+    forms = {consent_address(case), nurse_note_address(case)}
+    return bool(about & forms) or any(word in said for word in ("refus", "declin", "consent"))
 
 
 def _is_due(case: Case) -> bool:
