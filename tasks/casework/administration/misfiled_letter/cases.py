@@ -132,11 +132,12 @@ def _orders(chart: Chart, mrn: str) -> Sequence[str]:
 
 
 def _drugs(chart: Chart, mrn: str) -> Sequence[str]:
-    """Returns the first words of what is ordered for a person."""
+    """Returns the first words of what a person takes at home."""
 
     def look() -> tuple[str, ...]:
         orders = chart.search("MedicationRequest", patient=mrn, status="active", _count="100")
-        names = (str(each["medicationCodeableConcept"]["text"]) for each in orders)
+        home = (each for each in orders if "outpatient" in str(each.get("category")))
+        names = (str(each["medicationCodeableConcept"]["text"]) for each in home)
         return tuple(dict.fromkeys(name.split()[0].lower() for name in names))
 
     return chart.remember(("misfiled letter: drugs", mrn), look)
