@@ -42,7 +42,7 @@ def solve(case: Case, desk: Desk) -> Solution:
     plans = [note_text(each) for each in notes if each.get("description") == "Plan for leaving"]
     plan = desk.rule("newest_plan", plans[0], lambda: plans[-1])
     reply = yield desk.get("MedicationRequest", patient=mrn, status="active", _count="200")
-    new, changed, stopped = _drugs(desk, reply.resources, plan, begun)
+    new, changed, stopped, over = _drugs(desk, reply.resources, plan, begun)
     reply = yield desk.get("ServiceRequest", patient=mrn, _sort="-authored", _count="200")
     requests = [each for each in reply.resources if each.get("encounter", {}).get("reference") in encounters]
     pending = _pending(desk, requests)
@@ -72,6 +72,10 @@ def solve(case: Case, desk: Desk) -> Solution:
     ]
     reply = yield desk.post(_composition(case, stay, attending, sections, desk.now))
     number = reply.resources[0]["id"]
+    for each in desk.rule("earlier_ended", over, list):
+        yield desk.patch(each, [{"op": "replace", "path": "/status", "value": "stopped"}])
+    for each in found if desk.rule("finding_task", True, lambda: False) else ():
+        yield desk.post(_to_look_after(mrn, doctor, each))
     following = next(_practitioner(each) for each in booked)
     for whom in [doctor, *desk.rule("sent_to_next", [following], list)]:
         if desk.rule("sent", True, lambda: False):
@@ -141,20 +145,22 @@ def _dose(order: Resource) -> float:
 
 def _drugs(
     desk: Desk, orders: Sequence[Resource], plan: str, begun: datetime
-) -> tuple[list[str], list[str], list[str]]:
-    """Returns prescriptions of new, changed and stopped drugs."""
+) -> tuple[list[str], list[str], list[str], list[str]]:
+    """Returns prescriptions of new, changed and stopped drugs, and earlier ones that are over."""
     outside = [each for each in orders if "'inpatient'" not in str(each.get("category"))]
     home = {_name(each): each for each in outside if datetime.fromisoformat(each["authoredOn"]) < begun}
     leaving = [each for each in outside if datetime.fromisoformat(each["authoredOn"]) >= begun]
     new = [_address(each) for each in leaving if _name(each) not in home]
     known = [each for each in leaving if _name(each) in home]
-    changed = [_address(each) for each in known if _dose(each) != _dose(home[_name(each)])]
+    others = [each for each in known if _dose(each) != _dose(home[_name(each)])]
+    changed = [_address(each) for each in others]
     new, changed = desk.rule("against_before", (new, changed), lambda: (list(map(_address, leaving)), []))
     changed = desk.rule("same_dose", changed, lambda: list(map(_address, known)))
     gone = re.compile(r"(?:No more|Would stop) (.+?) (?:after|then)|(?m:^)(.+?) (?:is stopped|could be stopped)")
     names = [(each[0] or each[1]).lower() for each in gone.findall(plan)]
     stopped = [_address(home[each]) for each in names if each in home]
-    return new, changed, desk.rule("stopped", stopped, list)
+    over = [*stopped, *(_address(home[_name(each)]) for each in others)]
+    return new, changed, desk.rule("stopped", stopped, list), over
 
 
 def _category(request: Resource) -> str:
@@ -180,6 +186,18 @@ def _practitioner(visit: Resource) -> str:
 def _section(title: str, cited: Sequence[str], code: str = "") -> dict[str, Any]:
     coded = {"code": {"coding": [{"system": "http://loinc.org", "code": code}]}} if code else {}
     return {"title": title, **coded, "entry": [{"reference": each} for each in cited]}
+
+
+def _to_look_after(mrn: str, doctor: str, report: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Task",
+        "status": "requested",
+        "intent": "order",
+        "code": {"text": "Incidental finding to be followed up"},
+        "for": {"reference": f"Patient/{mrn}"},
+        "owner": {"reference": doctor},
+        "focus": {"reference": report},
+    }
 
 
 def _composition(

@@ -17,7 +17,8 @@ from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import AGAIN, CANCELLED, CHANGED, FALSE_CR, FALSE_K, IMAGE, NEW, REVOKED, TEST, VISIT, arrive
 
-_KINDS = ("Composition", "MedicationRequest", "ServiceRequest", "Appointment", "Observation", "Condition")
+ENDED = ("stopped", "cancelled", "completed")
+_KINDS = ("Composition", "Task", "MedicationRequest", "ServiceRequest", "Appointment", "Observation", "Condition")
 
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
@@ -34,6 +35,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     if case.branch == "known_finding":
         cited = written is not None and _image(case) in _incidental(written.get("section"))
         judge.kept("no_finding", not cited, "A finding that is known and harmless stands among those that are due.")
+    _into_line(judge, case)
     got = {
         one
         for each in judge.changes.created("Communication")
@@ -47,6 +49,19 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         )
     judge.nothing_else(*_KINDS)
     return judge.verdict()
+
+
+def _into_line(judge: CaseJudge, case: Case) -> None:
+    """Checks that earlier prescriptions have ended, and that somebody looks after a finding."""
+    judge.stopped("ended.stopped", f"MedicationRequest/{case['drug_stopped'][1]}", "A drug that is stopped goes on.")
+    if case["drug_changed"] is not None:
+        old = f"MedicationRequest/{case['drug_changed'][4]}"
+        judge.stopped("ended.changed", old, "The earlier dose of a drug goes on beside the new one.")
+    again = judge.changes.of(f"MedicationRequest/{case['drug_again'][4]}")
+    if again is not None and again.get("status") in ENDED:
+        judge.claim(again)  # the same was prescribed again
+    if case.branch != "known_finding":
+        judge.task("finding", owner=(case["doctor"],), focus=(_image(case),))
 
 
 def _came(case: Case, kind: str, number: int) -> str:
