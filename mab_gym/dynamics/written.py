@@ -14,6 +14,8 @@ from mab_gym.dynamics._timing import Clock, in_words, read_timing
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.stay import Given
 
+__all__ = ["ENDED", "binder_daily", "diet_is_ordered", "ended", "not_taken", "paged_service"]
+
 ENDED: Final = ("stopped", "cancelled", "on-hold", "entered-in-error", "completed", "ended")
 _URGENT: Final = ("urgent", "stat", "asap")
 

@@ -51,8 +51,7 @@ from mab_gym.backends._kinds import EMBEDDED, BackendKind, backend_kind, backend
 from mab_gym.errors import ContentError, NotInstalledError, UsageError, how_to_install
 from mab_gym.official._locate import OfficialFiles
 from mab_gym.tasking._difficulty import DIFFICULTIES
-from mab_gym.tasking._family import KNOWLEDGE
-from mab_gym.tasking._kinds import KINDS
+from mab_gym.tasking._kinds import KINDS, KNOWLEDGE
 from mab_gym.tasking.verdict import REWARDS
 
 ENTRY_POINTS = "mab_gym.envs"

@@ -20,7 +20,7 @@ from mab_gym.runs._scores import GROUPS, tries, violations
 from mab_gym.runs._statistics import Estimate, pass_at_1
 from mab_gym.runs._statistics import paired as over_the_same
 from mab_gym.tasking._difficulty import DIFFICULTIES
-from mab_gym.tasking._family import KNOWLEDGE
+from mab_gym.tasking._kinds import KNOWLEDGE
 from mab_gym.tasking._protocols import PROTOCOLS
 from mab_gym.tasking.case import Case
 

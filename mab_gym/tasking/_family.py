@@ -46,8 +46,6 @@ from mab_gym.tasking.verdict import Verdict
 
 Stamps = tuple[tuple[str, Stamp], ...]
 
-KNOWLEDGE: Final = ("prompt", "handbook", "none")
-"""Places of a case's protocol: in the prompt, in the handbook's pages among the records, or nowhere."""
 PROTOCOL = "protocol"
 """The prompt's placeholder for the protocol, as far as it is told."""
 PATIENT = "patient"

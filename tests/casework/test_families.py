@@ -7,7 +7,8 @@ import statistics
 
 import pytest
 
-from mab_gym.tasking._family import KNOWLEDGE, told_protocol
+from mab_gym.tasking._family import told_protocol
+from mab_gym.tasking._kinds import KNOWLEDGE
 from mab_gym.tasking.case import Case
 from tests.casework.playing import FAMILIES, family, gold, play, say, scenario
 
