@@ -1,4 +1,4 @@
-"""The kinds of tasks: queries, which only read, and actions, which write."""
+"""The kinds of tasks (queries, which only read, and actions, which write), and the places of their protocols."""
 
 from __future__ import annotations
 
