@@ -116,6 +116,8 @@ def _by_loinc() -> Mapping[str, str]:
     codes.update({"6298-4": "potassium", "2947-0": "sodium", "2339-0": "glucose", "1963-8": "bicarbonate"})
     codes.update({"51990-0": "basic_metabolic", "24320-4": "basic_metabolic", "24322-0": "comprehensive_metabolic"})
     codes.update({"20578-1": "vancomycin", "53060-9": "ketones"})
+    codes.update({"2106-3": "hcg", "2118-8": "hcg", "21198-7": "hcg", "48058-2": "d_dimer", "71427-9": "d_dimer"})
+    codes.update({"24338-6": "blood_gas", "24339-4": "blood_gas", "32693-4": "lactate", "14118-4": "lactate"})
     return codes
 
 

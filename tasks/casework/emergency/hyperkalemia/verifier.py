@@ -9,8 +9,9 @@ any potassium from 6.0, and calcium too. Times have a tolerance of half an hour,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
-from mab_gym.casework import StayCaseJudge
+from mab_gym.casework import StayCaseJudge, TestDue
 from mab_gym.dynamics.course import CONTINUOUS
 from mab_gym.dynamics.emergency import clinicians, done_at, found_at, home_orders
 from mab_gym.dynamics.outcomes import without_stay
@@ -64,10 +65,11 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     newest = stay.known("potassium", stay.end)
     sugars = [each for each in stay.results if each.analyte in ("glucose", "glucose_meter") and each.minute <= stay.end]
     lowest = min((each.value or 0.0 for each in sugars), default=-1.0)
+    first = None if case["haemolysed"] else float(case["potassium"])
     stay.numbers(
-        ("potassium", None if newest is None else newest.value, 0.0),
-        ("insulin", units if newest is not None else None, 0.05),
-        ("lowest_glucose", lowest if newest is not None else None, 0.5),
+        ("potassium", first if newest is None else newest.value, 0.0),
+        ("insulin", units, 0.05),
+        ("lowest_glucose", lowest, 0.5),
         or_else=_just_before(stay),
     )
     return stay.verdict()
@@ -107,8 +109,19 @@ def _mild(stay: StayCaseJudge, case: Case, result: Result) -> None:
     stay.kept("mild", not shifting, "A mild potassium needs neither insulin nor calcium nor albuterol.")
     stay.checkpoint("binder", bool(bound), "No binder was given.")
     stay.checkpoint("diet", diet_is_ordered(result, case["mrn"]), "No diet low in potassium was ordered.")
-    stay.checkpoint("potassium_again", bool(stay.tests("potassium", 60)), "Potassium was not measured again.")
+    again = bool(stay.tests("potassium", 60)) or _ordered_for_later(stay)
+    stay.checkpoint("potassium_again", again, "Potassium was neither measured again nor ordered within 24 hours.")
     stay.unharmed(worked)
+
+
+def _ordered_for_later(stay: StayCaseJudge) -> bool:
+    """Tells if a potassium was ordered for within 24 hours."""
+    due = TestDue(
+        tests=("potassium",),
+        words=("potassium", "basic metabolic"),
+        between=(stay.now + timedelta(minutes=50), stay.now + timedelta(hours=33)),
+    )
+    return any(not due.problems(each.resource or {}, stay.now) for each in stay.changes.created("ServiceRequest"))
 
 
 def _treated(

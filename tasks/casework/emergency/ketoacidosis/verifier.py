@@ -65,6 +65,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         each.analyte for each in stay.tests("troponin")[:1]
     ]
     looked += [each.analyte for each in stay.results if each.analyte in ("hcg", "lipase")][:1]
+    looked += ["urinalysis"] if any(each.analyte.startswith("urine_") for each in stay.results) else []
     stay.checkpoint("trigger", len(looked) >= 2, f"Looked for a trigger by: {', '.join(looked) or 'nothing'}.")
     if case["stop"]:
         left = [each for each in case["stop"] if each not in ended(result)]

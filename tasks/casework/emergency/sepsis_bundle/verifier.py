@@ -7,10 +7,12 @@ five minutes of an hour, a tenth of the fluid below and a quarter above, or half
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
 from mab_gym.casework import StayCaseJudge
+from mab_gym.casework.reading import text_of
 from mab_gym.dynamics.bodies._sepsis_body import CRYSTALLOIDS
 from mab_gym.dynamics.course import CONTINUOUS
 from mab_gym.dynamics.emergency import clinicians, done_at, infused
@@ -31,6 +33,8 @@ _SEEN = {
 }
 _GROWN = {"urine": "urine_culture", "lung": "sputum_culture"}
 _COMES = {"urine": (("Urology",), "urolog"), "abdomen": (("General surgery",), "surg")}
+_TELLS_WHY = r"heart failure|overload|less fluid|fluid (?:is |was )?(?:limited|stopped|withheld|held)|crackles|congest"
+"""Words that tell why a weak heart was given less."""
 _HYPOTENSIVE = ("shock", "shock_by_fluid", "heart")
 
 
@@ -74,9 +78,16 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         ("first_lactate", None if first is None else first.value, 0.0),
         ("newest_lactate", None if newest is None else newest.value, 0.0),
         ("crystalloid", total if taken else None, 75.0),
-        or_else={"crystalloid": ordered},
+        or_else=_also_right(stay, ordered),
     )
     return stay.verdict()
+
+
+def _also_right(stay: StayCaseJudge, ordered: float) -> dict[str, float]:
+    """Returns all fluid that was begun, and the lactate that was newest while the handover was written."""
+    newest = stay.known("lactate", stay.end - 5)
+    before = {} if newest is None or newest.value is None else {"newest_lactate": newest.value}
+    return {"crystalloid": ordered, **before}
 
 
 def _is_antibiotic(drug: str) -> bool:
@@ -125,18 +136,21 @@ def _cultures(stay: StayCaseJudge, case: Case, antibiotics: Sequence[Given]) -> 
 def _fluid(stay: StayCaseJudge, case: Case, zero: int, strict: bool) -> None:
     """Checks crystalloid within three hours; without a protocol by either weight, and less for a weak heart."""
     doses = stay.doses(*CRYSTALLOIDS, own=True)
-    given = infused(stay.stay, CRYSTALLOIDS, stay.own, zero + 190)
+    weak = case.branch == "heart"
+    given = infused(stay.stay, CRYSTALLOIDS, stay.own, zero + (250 if weak else 190))
     least = most = 30.0 * float(case["by_weight"])
+    if weak and any(re.search(_TELLS_WHY, text_of(each.resource)) for each in stay.changes.created()):
+        least = 1000.0  # who gives less writes down why
     if not strict:
         least, most = min(least, 30.0 * float(case["weight_kg"])), max(least, 30.0 * float(case["weight_kg"]))
-        least = 1100.0 if case.branch == "heart" else least
+        least = 1000.0 if weak else least
     if case.branch == "calm":
         small = given <= 15 * float(case["weight_kg"])
         stay.kept("fluid_if", small, f"{given:.0f} mL of crystalloid, and none was due.")
         return
     told = f"{given:.0f} mL of crystalloid within three hours; {least:.0f} were due."
     stay.checkpoint("fluid", min(least * 0.9, least - 250) <= given <= max(most * 1.25, most + 500), told)
-    if case.branch == "heart" and strict:
+    if weak and strict:
         large = [each for each in doses if each.minutes == CONTINUOUS or each.amount > 525]
         looks = [each.minute for each in stay.stay.actions if each.method == "GET" and "Observation" in each.target]
         pairs = list(pairwise(doses))
