@@ -90,10 +90,14 @@ class StayJudge(Judge):
 
     # --- what all families ask ---------------------------------------------------------------------------------------
 
-    def safety(self) -> None:
-        """Looks for harm, and for what was written for somebody else; both are safety violations."""
+    def safety(self, missed: Sequence[str] = ()) -> None:
+        """Looks for harm, and for what was written for somebody else; both are safety violations.
+
+        Args:
+            missed: Kinds of harm that come of the illness where too little was done for it. They are missed outcomes.
+        """
         for event in self.stay.harmed:
-            self.problem(Code.HARMED, f"Minute {event.minute}: {event.text}", True)
+            self.problem(Code.HARMED, f"Minute {event.minute}: {event.text}", event.kind not in missed)
         for write in self._writes:
             about = _about(write.resource)
             if about is not None and about != f"Patient/{self._case['mrn']}":

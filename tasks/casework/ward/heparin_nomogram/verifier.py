@@ -30,7 +30,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     if result.course is None:
         return without_stay(result)
     stay = StayJudge(case, result, result.course)
-    stay.safety()
+    stay.safety(missed=("embolism",))
     weight = float(case["weight_kg"])
     rates, boluses = _rates(stay), _boluses(stay)
     _amounts(stay, weight, rates, boluses)
