@@ -55,8 +55,8 @@ def _whose(
     """Returns the MRN of the one person with two of name, birth date and address; empty if there is none."""
     both = [each for each in born if _is(each, given, family)]
     if both:
-        others = [each["id"] for each in named if each["id"] != both[0]["id"]]
-        return desk.rule("two_identifiers", str(both[0]["id"]), lambda: str(others[0]) if others else "")
+        alone = len(named) == 1
+        return desk.rule("two_identifiers", str(both[0]["id"]), lambda: str(both[0]["id"]) if alone else "")
     at_home = [each for each in born if home and each.get("address", [{}])[0].get("line", [""])[0] == home[0]]
     if at_home:
         return desk.rule("renamed", str(at_home[0]["id"]), str)

@@ -43,7 +43,15 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
             judge.kept(f"{name}.unfiled", alone, f"{address} was filed, and nobody has two of its identifiers.", True)
             if written is not None and alone and written.get("status") == "current":
                 judge.claim(written)
-    judge.nothing_else(critical=("AllergyIntolerance", "MedicationRequest", "Observation", "Communication"))
+    own = {
+        f"Observation/{arrival_id(case, ROOM * place + each)}"
+        for place in range(len(case["faxes"]))
+        for each in range(1, ROOM)
+    }
+    changed = (*judge.changes.updated("Observation"), *judge.changes.deleted())
+    erased = [each.address for each in changed if each.kind == "Observation" and each.address not in own]
+    judge.kept("earlier_results", not erased, f"Earlier results were changed: {', '.join(erased[:3])}.", bool(erased))
+    judge.nothing_else(critical=("AllergyIntolerance", "MedicationRequest"))
     unclear = any(not fax["mrn"] for fax in case["faxes"])
     if needless and asked:
         judge.deferral(due=False, done=True, sentence="A fax was put aside that names one person for certain.")
