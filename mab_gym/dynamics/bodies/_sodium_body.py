@@ -43,8 +43,6 @@ DEMYELINATION: Final = 12.0
 """Rise in 24 hours, mmol/L, with which nerves are harmed here (Sterns RH, N Engl J Med 2015;372:55: above 12)."""
 UNTREATED: Final = 180
 """Minutes after which a second seizure follows where the sodium has not risen: our choice."""
-EASED: Final = 2.2
-"""Rise in mmol/L that prevents it."""
 WORSE: Final = 4.0
 """Fall in mmol/L with which a seizure comes: our choice."""
 DAY: Final = 96
@@ -100,6 +98,7 @@ class SodiumBody(Bedside):
         self._desmopressin_until = -1
         self._loop_until = -1
         self._limit_l: float | None = None
+        self._key: object = None
         self._seen: deque[float] = deque([case.sodium], maxlen=DAY + 1)
 
     @staticmethod
@@ -114,6 +113,14 @@ class SodiumBody(Bedside):
         return self._case.urine_mosm if self._holds else None
 
     def _inputs(self) -> WaterInputs:
+        """Returns the inputs of the model during the present step; kept while nothing changes."""
+        running = tuple((each.what, each.rate) for each in self._running)
+        key = (running, self._limit_l, self._urine_mosm(), self._carried < self._loop_until)
+        if key != self._key:
+            self._key, self._kept = key, self._read_inputs()
+        return self._kept
+
+    def _read_inputs(self) -> WaterInputs:
         litres = {what: self.rate(what) / 1000 for what in CATIONS if self.rate(what)}
         running = sum(litres.values())
         cations = sum(litre * CATIONS[what] for what, litre in litres.items()) / running if running else 0.0
@@ -149,7 +156,7 @@ class SodiumBody(Bedside):
         if case.seizes and rise >= case.signs_end:
             text = "The patient is awake now, knows where this is, and answers."
             events += self.once("awake", text, harm=False, minute=minute)
-        if case.seizes and minute >= UNTREATED and rise < EASED and "awake" not in self._told:
+        if case.seizes and minute >= UNTREATED and "awake" not in self._told:
             text = "The patient has a second seizure, of eight minutes, and does not breathe well after it."
             events += self.once("second_seizure", text, harm=True, minute=minute)
         if rise <= -WORSE:

@@ -59,6 +59,18 @@ def test_a_desmopressin_under_the_skin_is_right() -> None:
     assert run.solved, run.told
 
 
+def test_boluses_of_100_ml_over_10_minutes_are_right() -> None:
+    def change(action: str) -> str:
+        if "sodium chloride 3%" not in action:
+            return action
+        return action.replace('{"value": 150, "unit": "mL"', '{"value": 100, "unit": "mL"').replace(
+            '{"value": 20, "unit": "min"', '{"value": 10, "unit": "min"'
+        )
+
+    run = play(of("ssri", "lung", seizes=True), change)
+    assert run.solved, run.told
+
+
 def test_saline_for_somebody_who_holds_water_does_not_help() -> None:
     run = play(of("lung", "ssri"), careless="cause")
     assert not run.solved

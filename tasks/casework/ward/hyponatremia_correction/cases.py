@@ -13,6 +13,7 @@ from typing import Any
 
 from mab_gym.dynamics.admissions import admission_params, body_water_share, egfr_of
 from mab_gym.dynamics.emergency import home_orders, visitor, visitors, words_of_problems
+from mab_gym.dynamics.physiology._sodium import SALINE_3
 from mab_gym.tasking.chart import Chart
 
 from .story import told
@@ -70,7 +71,7 @@ def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | N
             "drinks_l": 2.0 if dry else 2.3,
             "eats": 0.2 if dry else 0.9,
             "seizes": seizes,
-            "signs_end": round(rng.uniform(2.4, 2.9), 1),
+            "signs_end": round(rng.uniform(0.65, 0.85) * 0.3 * (SALINE_3 - sodium) / (water + 1), 2),
             "signs": signs,
         },
     }

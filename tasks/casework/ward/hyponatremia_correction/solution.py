@@ -63,6 +63,7 @@ def solve(case: Case, desk: Desk) -> Solution:
         yield desk.patch(f"MedicationRequest/{number}", status_change("stopped"))
     for name in desk.rule("record", sorted(set(culprits.values())), list):
         yield desk.post(_intolerance(mrn, name))
+    thin = False
     if desk.rule("hypertonic", seizure, lambda: False) or desk.rule("no_hypertonic", False, lambda: not seizure):
         for _ in range(3):
             yield desk.post(_bolus(mrn))
@@ -71,6 +72,9 @@ def solve(case: Case, desk: Desk) -> Solution:
             if "awake now" in str(reply.resources):
                 break
         yield desk.post(lab_order(mrn, _SODIUM, priority="stat"))
+        thin = "clear as water" in str(reply.resources)
+        if thin:
+            yield desk.post(_repeated(mrn, now + 2.5 * _HOUR, 1, 6))
     saline = ""
     if dry and not seizure:
         reply = yield desk.post(_running(mrn, "sodium chloride 0.9%", 125))
@@ -79,7 +83,7 @@ def solve(case: Case, desk: Desk) -> Solution:
     if not dry and not seizure:
         reply = yield desk.post(_limit(mrn, now))
         limit = reply.resources[0]["id"]
-    thin = rescued = False
+    rescued = False
     clock = begun = now
     while clock < begun + _END * _MINUTE:
         pause = (1 if thin and not rescued else 5) * _HOUR
