@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from mab_gym.casework import note_text
 from mab_gym.cohort.hospital._catalogue import DRUGS
 from mab_gym.dynamics.inpatients import inpatient
 from mab_gym.tasking.chart import Chart, LedgerFact
@@ -24,6 +25,10 @@ _PERHAPS_HIGH: Final = frozenset({"inhaled_steroid", "nasal_steroid", "topical_s
 _NEVER_HELD: Final = frozenset({*HIGH, "beta_blocker", "loop", "antiarrhythmic", "antiplatelet"})
 """Classes of which an order of the stay is not to be held for want of a dispense alone."""
 _PROTECTED: Final = ("prophylaxis", "anticoagulant")
+
+
+Notes = Mapping[str, tuple[datetime, str]]
+"""By id, the time and the text of a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,10 @@ def _look(chart: Chart, mrn: str) -> Person | None:
     if not 3 <= len(home) <= 10 or len({_name(each) for each in home}) < len(home):
         return None
     statements = _statements(chart, mrn, lies.encounter)
-    dates = {one["id"]: one["date"] for one in chart.search("DocumentReference", patient=mrn, _count="500")}
+    notes = {
+        one["id"]: (datetime.fromisoformat(one["date"]), note_text(one))
+        for one in chart.search("DocumentReference", patient=mrn, _count="500")
+    }
     given = _dispensed(chart, mrn)
     live = [fact for fact in chart.facts(mrn) if fact.until is None or fact.until > chart.now]
     drugs = []
@@ -115,8 +123,8 @@ def _look(chart: Chart, mrn: str) -> Person | None:
         statement = statements.get(each["id"])
         if statement is None:
             return None
-        drugs.append(_drug(each, statement, here, given.get(each["id"]), live, dates, chart.now))
-    surely, unclear = _shelf(live, dates, chart.now)
+        drugs.append(_drug(each, statement, here, given.get(each["id"]), live, notes, chart.now))
+    surely, unclear = _shelf(live, notes, chart.now)
     known = {f.subject.partition(":")[2].replace("_", " ") for f in chart.facts(mrn) if f.subject.startswith("otc:")}
     known = {"st. john's wort" if each.startswith("st johns") else each for each in known}
     names = {_name(each) for each in orders} | {_class_of(_name(each)) for each in orders} - {""}
@@ -181,7 +189,7 @@ def _drug(
     here: Sequence[Mapping[str, Any]],
     given: str | None,
     live: Sequence[LedgerFact],
-    dates: Mapping[str, str],
+    notes: Notes,
     now: datetime,
 ) -> Drug:
     name, code, dosage = _name(order), _code(order), order["dosageInstruction"][0]
@@ -193,7 +201,7 @@ def _drug(
     fact = next((f for f in live if f.subject == f"drug:{_key(code)}:taken"), None)
     same = [each for each in here if _name(each) == name or (code and _code(each) == code)]
     kinds = {d.klass for each in here for d in DRUGS.values() if _code(each) and d.rxnorm == _code(each)}
-    state, dose, notes, free = "taken", 0.0, tuple[str, ...](), needed or not code
+    state, dose, by, free = "taken", 0.0, tuple[str, ...](), needed or not code
     days = None if given is None else (now - datetime.fromisoformat(given)).days
     if days is None or 80 < days <= _GAP + 5:
         free = True
@@ -201,11 +209,11 @@ def _drug(
         state = "gap"
         free = free or (bool(same) and klass in _NEVER_HELD)
     if fact is not None and "missed_days_a_week" not in fact.says:
-        age, clean = _told(fact, dates, now)
-        if state == "gap" or not clean or age is None or NOTES_FOR <= age < _NOTES_PERHAPS:
+        told = _told(fact, notes, now)
+        if state == "gap" or not told.clean or told.age is None or NOTES_FOR <= told.age < _NOTES_PERHAPS:
             free = True
-        elif age < NOTES_FOR:
-            state, notes = ("dose" if fact.says["takes"] else "not"), tuple(fact.documents)
+        elif told.age < NOTES_FOR:
+            state, by = ("dose" if fact.says["takes"] else "not"), told.documents
             dose = float(fact.says.get("dose", 0))
     elif fact is not None and state == "gap":
         free = True
@@ -228,7 +236,7 @@ def _drug(
         klass=klass,
         state=state,
         taken_dose=dose,
-        notes=notes,
+        notes=by,
         free=free,
         daily_dose=once,
         halvable=once and equal and quantity.get("unit") == "mg" and listed >= 2,
@@ -250,18 +258,34 @@ def _needed(order: Mapping[str, Any]) -> bool:
     return bool(order.get("dosageInstruction", [{}])[0].get("asNeededBoolean"))
 
 
-def _told(fact: LedgerFact, dates: Mapping[str, str], now: datetime) -> tuple[timedelta | None, bool]:
-    """Returns the age of the last note that tells a fact, and if no later one says something else."""
-    right = max((dates[each] for each in fact.documents if each in dates), default=None)
-    if right is None:
-        return None, False
-    wrong = max((datetime.fromisoformat(dates[each]) for each in fact.contradicted_in if each in dates), default=None)
-    at = datetime.fromisoformat(right)
-    return now - at, wrong is None or wrong < at
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """What notes make of a fact.
+
+    Attributes:
+        age: The age of the last note that tells it; None if there is none.
+        clean: True if no later one says something else.
+        documents: Ids of all that tell it, with corrected notes that hold the same words.
+    """
+
+    age: timedelta | None
+    clean: bool
+    documents: tuple[str, ...]
+
+
+def _told(fact: LedgerFact, notes: Notes, now: datetime) -> _Telling:
+    holding = {one for one, (_, text) in notes.items() if any(words and words in text for words in fact.quotes)}
+    right = {one for one in fact.documents if one in notes} | holding
+    if not right:
+        return _Telling(None, False, ())
+    denying = {one for one, (_, text) in notes.items() if any(words and words in text for words in fact.misquotes)}
+    wrong = ({one for one in fact.contradicted_in if one in notes} | denying) - right
+    last = max(notes[one][0] for one in right)
+    return _Telling(now - last, all(notes[one][0] < last for one in wrong), tuple(sorted(right)))
 
 
 def _shelf(
-    live: Sequence[LedgerFact], dates: Mapping[str, str], now: datetime
+    live: Sequence[LedgerFact], notes: Notes, now: datetime
 ) -> tuple[tuple[tuple[str, float, tuple[str, ...]], ...], list[str]]:
     """Returns what notes surely tell of the drugstore, and the names about which readers may differ."""
     sure: list[tuple[str, float, tuple[str, ...]]] = []
@@ -270,9 +294,9 @@ def _shelf(
         if not fact.subject.startswith("otc:"):
             continue
         name = fact.subject.partition(":")[2].replace("_", " ").replace("st johns wort", "St. John's wort")
-        age, clean = _told(fact, dates, now)
-        if fact.says["takes"] and clean and age is not None and age < NOTES_FOR:
-            sure.append((name, float(fact.says["dose_mg"]), tuple(fact.documents)))
+        told = _told(fact, notes, now)
+        if fact.says["takes"] and told.clean and told.age is not None and told.age < NOTES_FOR:
+            sure.append((name, float(fact.says["dose_mg"]), told.documents))
         elif fact.says["takes"]:
             unclear.append(name)
     return tuple(sure), unclear
