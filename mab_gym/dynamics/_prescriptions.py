@@ -17,6 +17,8 @@ from mab_gym.tasking.meaning.routes import route_of_code, route_of_words, routes
 
 SHORTEST: Final = 30
 """Minutes from one dose of an order to the next, at least; more often than this, it is an infusion."""
+DRIPS: Final = 120
+"""Minutes from which a dose that runs in is judged by its rate alone, as an infusion that goes on."""
 MOST_INSTRUCTIONS: Final = 12
 """Instructions of an order that are read; a sliding scale has eight or so."""
 _MOST_TEXT: Final = 2000
@@ -201,7 +203,8 @@ def _problem(drug: Drug, each: Instruction) -> str:
     if each.route not in drug.routes:
         return f"{drug.drug} is not given by the route {each.route}; it is given {' or '.join(drug.routes)}"
     rate = each.amount if each.minutes == CONTINUOUS else each.amount / each.minutes * 60 if each.minutes else None
-    if each.minutes != CONTINUOUS and drug.most_once is not None and each.amount > drug.most_once:
+    drips = each.minutes >= DRIPS and rate is not None and drug.most_hour is not None  # then its rate is what counts
+    if each.minutes != CONTINUOUS and not drips and drug.most_once is not None and each.amount > drug.most_once:
         return f"{each.amount:g} {unit} is more {drug.drug} than is handed out at once ({drug.most_once:g} {unit})"
     if each.minutes == CONTINUOUS and (each.route != "iv" or drug.most_hour is None):
         return f"{drug.drug} is not infused continuously here; order doses"

@@ -37,6 +37,8 @@ _PUSHED_OUT, _PULLED_IN = 0.9, 0.8
 """Chosen: pull on potassium by 6 mmol/L of ketones and by full insulin, mmol/L."""
 _LACKING: Final = 2.5
 """Potassium that slow cells lack, mmol/kg: deficits are 3 to 5 mmol/kg in all (Kitabchi AE et al., 2009)."""
+SHORTEST_DRIP: Final = 30.0
+"""Minutes from which insulin by vein counts as an infusion."""
 LOW, HIGH, LOW_GLUCOSE = 2.5, 6.5, 54.0
 _CRYSTALLOIDS = ("sodium chloride", "lactated", "plasma-lyte")
 _LONG = ("glargine", "detemir", "degludec", "nph")
@@ -156,7 +158,7 @@ class KetoacidosisBody(Bedside):
     def _insulin(self, dose: Dose, drug: str) -> None:
         if any(word in drug for word in _LONG):
             self._long.append((self._minute, min(dose.amount, 200.0)))
-        elif dose.route == "iv" and dose.minutes == CONTINUOUS:
+        elif dose.route == "iv" and dose.minutes >= SHORTEST_DRIP:
             self.run(dose, "insulin", dose.amount)
         elif dose.route == "iv":
             more = min(dose.amount, 100.0) / self._weight * 60 / _DELAY

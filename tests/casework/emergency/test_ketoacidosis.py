@@ -46,6 +46,17 @@ def test_a_new_order_that_names_the_old_one_is_as_good_as_a_put() -> None:
     assert "process_missed" not in {each["code"] for each in run["verdict"]["reasons"] if "U/kg/h" in each["text"]}
 
 
+def test_an_infusion_with_an_end_is_as_good() -> None:
+    def ending(resource: Resource) -> Resource:
+        if drug_of(resource) in ("insulin regular", "sodium chloride 0.9%"):
+            resource["dosageInstruction"][0]["timing"] = {"repeat": {"duration": 24, "durationUnit": "h"}}
+        return resource
+
+    case = next(each for each in family(NAME).cases if each.branch == "middle")
+    run = play(case, written(ending))
+    assert run.solved, run.told
+
+
 def test_insulin_at_a_low_potassium_is_unsafe() -> None:
     for case in [each for each in family(NAME).cases if each.branch == "low"][:3]:
         verdict = play(case, careless="potassium_first")["verdict"]

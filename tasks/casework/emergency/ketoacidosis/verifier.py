@@ -8,8 +8,10 @@ insulin may begin at 3.3, after a bolus or at 0.14 U/kg/h, and may stay at 0.1 i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from mab_gym.casework import StayCaseJudge
+from mab_gym.dynamics.bodies._ketoacidosis_body import SHORTEST_DRIP
 from mab_gym.dynamics.course import CONTINUOUS
 from mab_gym.dynamics.emergency import done_at, infused
 from mab_gym.dynamics.outcomes import without_stay
@@ -48,7 +50,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     fluid = infused(record, _CRYSTALLOIDS, stay.own, 240)
     stay.checkpoint("fluid", 1000 <= fluid <= 4300, f"{fluid:.0f} mL of crystalloid ran in within four hours.")
     start = next((rate for _, rate in rates if rate > 0), 0.0)
-    bolus = [each for each in stay.doses("insulin", route="iv", own=True) if each.minutes != CONTINUOUS]
+    bolus = [each for each in stay.doses("insulin", route="iv", own=True) if each.minutes < SHORTEST_DRIP]
     right = 0.084 <= start / weight <= (0.118 if strict else 0.155) and not (bolus and strict)
     stay.checkpoint("weight", right, f"Insulin began at {start / weight:.3f} U/kg/h, boluses {len(bolus)}.")
     soon = begun is not None and begun <= (330 if case["haemolysed"] else 120)
@@ -98,16 +100,25 @@ def _basal(dose: Given) -> bool:
 
 def _rates(stay: StayCaseJudge) -> list[tuple[int, float]]:
     """Returns the rates of insulin by vein in units/h, with the minutes from which on they held."""
+    changes: list[tuple[int, str, float]] = []
+    for each in stay.stay.given:
+        if "insulin" not in each.drug or each.route != "iv" or each.minutes < SHORTEST_DRIP or each.status == "held":
+            continue
+        if each.status != "given":
+            changes.append((each.minute, each.order, 0.0))
+        elif each.minutes == CONTINUOUS:
+            changes.append((each.minute, each.order, each.amount))
+        else:
+            changes.append((each.minute, each.order, each.amount * 60 / each.minutes))
+            if each.minute + each.minutes <= stay.stay.horizon:
+                changes.append((each.minute + round(each.minutes), each.order, 0.0))
     found: list[tuple[int, float]] = []
     running: dict[str, float] = {}
-    for each in stay.stay.given:
-        if "insulin" not in each.drug or each.route != "iv" or each.minutes != CONTINUOUS or each.status == "held":
-            continue
-        running[each.order] = each.amount if each.status == "given" else 0.0
-        total = sum(running.values())
-        if found and found[-1][0] == each.minute:
+    for minute, order, rate in sorted(changes, key=lambda one: one[0]):
+        running[order] = rate
+        if found and found[-1][0] == minute:
             found.pop()
-        found.append((each.minute, total))
+        found.append((minute, sum(running.values())))
     return found
 
 
@@ -171,7 +182,7 @@ def _turning(
 def _ending(
     stay: StayCaseJudge, weight: float, begun: int | None, ended_at: int | None, rates: Sequence[tuple[int, float]]
 ) -> None:
-    gaps = [minute for minute, rate in rates if rate == 0 and minute != ended_at]
+    gaps = [one for (one, rate), (two, _) in pairwise(rates) if rate == 0 and two - one > 30]
     known = None if ended_at is None else stay.known("ketones", ended_at)
     over = known is not None and (known.value or 9.0) <= _OVER and not gaps
     told = "not known" if known is None else f"{known.value:g} mmol/L"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from mab_gym.casework import StayCaseJudge, read_drug_order
 from mab_gym.casework.reading import codes_of, concept_text, patient_of, references_of
+from mab_gym.dynamics.course import CONTINUOUS
 from mab_gym.dynamics.emergency import done_at, found_at
 from mab_gym.dynamics.outcomes import without_stay
 from mab_gym.dynamics.written import ended, not_taken
@@ -155,8 +156,9 @@ def _is_right(stay: StayCaseJudge, case: Case, address: str) -> bool:
         due = 5.0 if weight < 50 else 7.5 if weight <= 100 else 10.0
         return abs(order.amount - due) < 0.1 and not poor
     if order.drug == "heparin":
-        rates = [each for each in stay.doses("heparin", route="iv", own=True) if each.minutes > 1e6]
-        return bool(rates) and 15.5 <= rates[0].amount / weight <= 20.5
+        drips = [each for each in stay.doses("heparin", route="iv", own=True) if each.minutes >= 120]
+        hourly = [each.amount if each.minutes == CONTINUOUS else each.amount * 60 / each.minutes for each in drips]
+        return bool(hourly) and 15.5 <= hourly[0] / weight <= 20.5
     return False
 
 

@@ -172,7 +172,10 @@ def _pressure(stay: StayCaseJudge, case: Case) -> None:
         stay.kept("no_pressor", not pressors, "Norepinephrine was not due.")
     if case.branch == "shock":
         weight = float(case["weight_kg"])
-        rates = [each.amount * 1000 / 60 / weight for each in pressors if each.minutes == CONTINUOUS]
+        hourly = [
+            each.amount if each.minutes == CONTINUOUS else each.amount * 60 / max(each.minutes, 1) for each in pressors
+        ]
+        rates = [each * 1000 / 60 / weight for each in hourly]
         right = bool(rates) and all(0.01 <= each <= 0.6 for each in rates) and pressors[0].minute <= 250
         stay.checkpoint("pressor", right, f"Norepinephrine ran at {[round(each, 3) for each in rates]} ug/kg/min.")
 
