@@ -17,7 +17,7 @@ from mab_gym.tasking.chart import Chart, LedgerFact
 
 from .drafts import DRAFTS
 from .person import CREATININE, HEIGHT, POTASSIUM, WEIGHT, Home, Person, person_of
-from .worths import BETA, FINE, SEROTONIN, STATINS, Right, Worth
+from .worths import ATORVASTATIN, BETA, FINE, SEROTONIN, STATINS, Right, Worth
 
 BRANCHES = {"true_allergy": 8, "mere_label": 7, "poor_kidneys": 7, "home_list": 8}
 _RULES: Final = {"true_allergy": "reaction", "mere_label": "label", "poor_kidneys": "kidneys", "home_list": "at_home"}
@@ -31,6 +31,7 @@ _SAFE: Final = frozenset({
     "lamotrigine", "buspirone", "allopurinol",
 })  # fmt: skip
 """Drugs for home that nobody holds back in a stay."""
+_BY_KIDNEYS: Final = frozenset({"rosuvastatin", "famotidine", *SEROTONIN, "memantine", "allopurinol", "lamotrigine"})
 _HALVED: Final = _SAFE | {"metoprolol", "carvedilol", "amlodipine", "aspirin"}
 """Drugs for home that go on at the dose that is really taken."""
 _SLOTS: Final = {
@@ -125,7 +126,7 @@ def home_worth(person: Person, home: Home) -> Worth | None:
     if home.days > 85 or home.drug in person.costly:
         return None
     if home.drug not in person.really:
-        return FINE if home.drug in _SAFE else None
+        return FINE if home.drug in _SAFE and not _clashes(person, home.drug) else None
     dose, times, unit = _regimen(home)
     half = person.really[home.drug]
     if home.drug not in _HALVED or person.has(*_UNREST) or not half < dose:
@@ -133,6 +134,15 @@ def home_worth(person: Person, home: Home) -> Worth | None:
     daily = half * times
     right = Right(home.drug, concept["coding"][0]["code"], (daily * 0.99, daily * 1.01), half * 1.01, unit)
     return Worth("change", "at_home", False, (right,))
+
+
+def _clashes(person: Person, drug: str) -> bool:
+    """Tells if kidneys, an allergy or another drug makes a usual drug for home questionable."""
+    if drug in STATINS and ATORVASTATIN in person.allergies:
+        return True
+    if drug == "simvastatin" and person.gets("diltiazem", "amlodipine", "amiodarone"):
+        return True
+    return drug in _BY_KIDNEYS and person.kidneys not in ("fair", "good")
 
 
 def _same_class(drug: str) -> Sequence[str]:
@@ -188,8 +198,8 @@ def _read_facts(chart: Chart, mrn: str, person: Person) -> None:
     for fact in chart.facts(mrn):
         kind, _, rest = fact.subject.partition(":")
         key, _, what = rest.partition(":")
-        if kind == "allergy" and what == "tolerated" and certain(chart, mrn, fact):
-            borne.add(ALLERGENS.get(key, ""))
+        if kind == "allergy" and what == "tolerated":
+            (borne if certain(chart, mrn, fact) else unsure).add(ALLERGENS.get(key, ""))
         if kind != "drug":
             continue
         for home in person.home:

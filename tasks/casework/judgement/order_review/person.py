@@ -57,7 +57,8 @@ class Person:
         allergies: By RxNorm code of the substance: the codes of its reactions; empty where the allergy was withdrawn.
         borne: RxNorm codes of substances that notes say were borne since.
         really: By ingredient: the dose that is really taken each time, as notes say; 0 if none is.
-        unsure: Ingredients of which notes leave open how they are taken.
+        unsure: Ingredients of which notes leave open how they are taken, and codes of substances of which they leave
+            open if they are borne.
         costly: Ingredients that notes call hard to pay.
     """
 
@@ -87,6 +88,8 @@ class Person:
 
         None if the person has no such label, or one of which nobody can tell.
         """
+        if code in self.unsure:
+            return None
         reactions = self.allergies.get(code, frozenset())
         if reactions is None or code in self.borne:
             return False

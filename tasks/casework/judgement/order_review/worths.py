@@ -159,7 +159,7 @@ def arb(person: Person) -> Worth | None:
         return Worth("refuse", "twice", True)
     coughs = (person.allergies.get(LISINOPRIL) or frozenset()) == {COUGH}
     well = person.kidneys == "good" and not person.rising and (person.potassium or 9) < 4.8 and not person.gets(*RAAS)
-    dry = person.has("sepsis", "dehydration", "bleeding", "acute kidney injury")
+    dry = person.has("sepsis", "dehydration", "bleeding", "acute kidney injury", "acute ischemic stroke")
     return LABEL if coughs and well and not dry and person.has("essential hypertension") else None
 
 
