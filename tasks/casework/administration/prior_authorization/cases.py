@@ -22,6 +22,8 @@ DRUGS = {
     "tirzepatide": ("2601723", "Tirzepatide pen", "2.5 mg under the skin once a week", 2.5),
 }
 """RxNorm code, name, first dose in words and in mg, as the labels have it."""
+_METFORMIN = "6809"
+"""RxNorm code of metformin."""
 _SEND, _WAIT = ("send_vascular", "send_kidney", "send_dispensed", "send_egfr"), ("wait",)
 _NEAR = ("pancreatitis", "other_vessels", "too_little", "not_type_2")
 _DECLINE = (*_NEAR, "low_a1c", "no_metformin")
@@ -92,9 +94,10 @@ def _assess(chart: Chart, mrn: str) -> Finding | None:
     conditions = list(chart.search("Condition", patient=mrn, _count="500"))
     if any(has_code(each, "O24.419") or "pregnan" in str(each.get("code")).lower() for each in conditions):
         return None
-    dispenses = list(chart.search("MedicationDispense", patient=mrn, _count="1000"))
-    if any("glutide" in str(each.get("medicationCodeableConcept")).lower() for each in dispenses):
+    codes = ",".join(code for code, *_ in DRUGS.values())
+    if next(chart.search("MedicationDispense", patient=mrn, code=codes, _count="1"), None) is not None:
         return None
+    dispenses = list(chart.search("MedicationDispense", patient=mrn, code=_METFORMIN, _count="1000"))
     if next(chart.search("ServiceRequest", patient=mrn, code=A1C, status="active", _count="1"), None) is not None:
         return None
     if _coverage(chart, mrn) is None or any(_is_late_a1c(fact, chart) for fact in chart.facts(mrn)):

@@ -2,8 +2,8 @@
 
 Pure functions of FHIR resources, so that the draw and the gold solution share them. What the page leaves open is left
 out of the draw (`Finding.clear` is false): metformin that covers between 60 and 80 % of the 90 days (80 % is the usual
-bound of adherence: Hess LM et al., Ann Pharmacother 2006;40:1280), a kidney function that is low for the moment alone,
-albumin in urine without a diagnosis of kidney disease.
+bound of adherence: Hess LM et al., Ann Pharmacother 2006;40:1280), a transient attack in place of a stroke, a kidney
+function that is low for the moment alone, albumin in urine without a diagnosis of kidney disease.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ A1C_FROM, A1C_DAYS, METFORMIN_MG, METFORMIN_DAYS, EGFR_BELOW, ALBUMIN_FROM = 7.0
 """Figures of PHA-330, version 2024.2; albumin in urine from 30 mg/g, KDIGO 2024."""
 _COVERED, _NOT_COVERED, _RECOVERS = 0.8, 0.6, 40.0
 VASCULAR = ("coronary artery disease", "myocardial infarction", "stroke")
-"""Words of the conditions that rule 3 exempts; arteries of the legs and transient attacks are not among them."""
+"""Words of the conditions that rule 3 exempts; arteries of the legs are not among them."""
 Resource = Mapping[str, Any]
 
 
@@ -205,6 +205,7 @@ def _exempt(
 ) -> None:
     """Finds in what way rule 3 does not apply, or is met by bad kidneys."""
     vascular = [each for each in conditions if any(word in named(each) for word in VASCULAR)]
+    found.clear &= bool(vascular) or not any("transient isch" in named(each) for each in conditions)
     if vascular:
         found.ways["vascular"] = [reference(each) for each in vascular]
     chronic = [each for each in listed if "kidney disease" in named(each) and "anemia" not in named(each)]
@@ -241,6 +242,6 @@ def _kind(found: Finding, conditions: Sequence[Resource]) -> str:
         return "pancreatitis"
     if found.ways:
         return "low_a1c"
-    if any("peripheral artery" in named(each) or "transient isch" in named(each) for each in conditions):
+    if any("peripheral artery" in named(each) for each in conditions):
         return "other_vessels"
     return "too_little" if found.daily else "no_metformin"

@@ -84,7 +84,9 @@ def _people(
 
 
 def _visit(chart: Chart, rng: random.Random, kind: str, notice: Notice, mrn: str, old: Time) -> dict[str, Any] | None:
-    today, day, taken = chart.now.date(), old.start.date(), _booked(chart, mrn)
+    today, day = chart.now.date(), old.start.date()
+    near = chart.now + timedelta(days=60)
+    taken = [each for each in _booked(chart, mrn) if each[0] < near]
     visit: dict[str, Any] = {
         "mrn": mrn, "kind": kind, "old": old.id, "start": old.start.isoformat(), "end": old.end.isoformat(),
         "wish": None, "before": None, "other": None, "allowed": [], "words": rng.randrange(3),
@@ -98,7 +100,7 @@ def _visit(chart: Chart, rng: random.Random, kind: str, notice: Notice, mrn: str
         busy = [
             each for each in _all(chart, free=False) if first <= each.start.date() <= last and each.who not in others
         ]
-        busy = [each for each in busy if each.start.date() != day and not clashes(each, taken)]
+        busy = [each for each in busy if each.start.date() != day and not (taken and clashes(each, taken))]
         if not busy:
             return None
         other = rng.choice(busy)
@@ -107,10 +109,9 @@ def _visit(chart: Chart, rng: random.Random, kind: str, notice: Notice, mrn: str
         }  # fmt: skip
         return visit
     first, last = today + timedelta(days=notice.ahead), day + timedelta(days=notice.days)
-    every = [each for at in _days(first, last) for each in _free(chart).get(at, ()) if notice.allows(each, day, today)]
     parts: dict[tuple[int, bool], list[Time]] = {}
-    for each in every:
-        if not clashes(each, taken):
+    for each in (time for at in _days(first, last) for time in _free(chart).get(at, ())):
+        if notice.is_open(each) and not (taken and clashes(each, taken)):
             parts.setdefault((each.start.weekday(), each.start.hour < 12), []).append(each)
     for wish in rng.sample(_wishes(), len(_wishes())):
         found = [each for part, some in parts.items() if some and wish.allows(some[0]) for each in some]

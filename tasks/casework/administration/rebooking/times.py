@@ -84,12 +84,16 @@ class Notice:
     until: int
     not_to: str
 
+    def is_open(self, time: Time) -> bool:
+        """Tells if somebody may be seen at a time, whoever it is."""
+        if not time.free or time.who == self.not_to or time.start.hour >= self.until:
+            return False
+        return time.who != self.who or not self.first <= time.start.date() <= self.last
+
     def allows(self, time: Time, old: date, today: date) -> bool:
         """Tells if a time is one for a visit that was on a day."""
-        day = time.start.date()
-        here = time.who != self.who or not self.first <= day <= self.last
-        in_time = today + timedelta(days=self.ahead) <= day <= old + timedelta(days=self.days)
-        return time.free and here and in_time and time.start.hour < self.until and time.who != self.not_to
+        first, last = today + timedelta(days=self.ahead), old + timedelta(days=self.days)
+        return first <= time.start.date() <= last and self.is_open(time)
 
 
 def clashes(time: Time, taken: Iterable[tuple[datetime, datetime]]) -> bool:

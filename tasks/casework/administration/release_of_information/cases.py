@@ -130,7 +130,8 @@ def _scope(chart: Chart, rng: random.Random, sort: str, mrn: str, *, whole: bool
     for attempt in range(_ATTEMPTS if fitting else 0):
         scope = _window(rng, rng.choice(fitting), "every" if sort else "")
         found = within(everything, scope)
-        if (scope["kind"] == "every" and not whole) or any(each.day in _edges(scope) for each in everything):
+        edges = _edges(scope)
+        if (scope["kind"] == "every" and not whole) or any(each.day in edges for each in everything):
             continue
         if sort and replaced and attempt < _ATTEMPTS // 2 and all(each.current for each in found):
             continue
