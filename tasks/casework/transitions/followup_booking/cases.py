@@ -100,6 +100,8 @@ def _look(chart: Chart, mrn: str) -> Person | None:
     ]
     if not named or any(window(each) < window(named[0]) for each in named[1:]):
         return None  # a second diagnosis that is followed up earlier: readers would differ
+    if any("kidney injury" in each.lower() for each in named):
+        return None  # blood would be due whatever is new
     visits = [
         (each["start"], each["participant"][1]["actor"]["reference"], each["serviceType"][0]["text"])
         for each in chart.search("Appointment", patient=mrn, status="fulfilled", _count="500")

@@ -49,7 +49,7 @@ def _of(case: Case, place: int, one: Mapping[str, Any], now: datetime) -> list[d
         f"Result expected on {date.fromisoformat(expected):%B} {date.fromisoformat(expected).day}." if expected else ""
     )
     found = [
-        _note(case, place, one, OLD_PLAN, at(0.55), _old_plan(case, place, one)),
+        _note(case, place, one, OLD_PLAN, at(0.55), _old_plan(case, place, one, now)),
         _note(case, place, one, PLAN, at(0.95), _plan(case, place, one)),
         _request(case, place, one, TEST, one["test"], "active", at(0.8), one["attending"], told),
     ]
@@ -74,8 +74,8 @@ def _late(case: Case, place: int, one: Mapping[str, Any], to_doctor: bool) -> st
     return _said(case, place, f"Late results go to {name}.", f"{name} looks at what comes in later.")
 
 
-def _old_plan(case: Case, place: int, one: Mapping[str, Any]) -> str:
-    leaves = "Home tomorrow or the day after." if one["role"] != "stays" else "Home on Tuesday, November 12."
+def _old_plan(case: Case, place: int, one: Mapping[str, Any], now: datetime) -> str:
+    leaves = f"Home on {now:%A}, {now:%B} {now.day}." if one["role"] == "stays" else "Home tomorrow or the day after."
     return f"{leaves} {_late(case, place, one, not one['late_to_doctor'])}"
 
 
