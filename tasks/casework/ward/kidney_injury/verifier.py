@@ -1,0 +1,158 @@
+"""Judges what was stopped, ordered and asked about kidneys, and the baseline and stage of the answer.
+
+The page is CLN-210: KDIGO, Kidney Int Suppl 2012;2:1 for stages and what is stopped; whom to ask is the hospital's own.
+Enoxaparin may become heparin (CLN-210) or 30 mg once a day (MED-111 and its label). What careful physicians do in
+either way is not judged: ACE inhibitors and ARBs with a good pressure, enoxaparin in stage 1, fluids, further tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from mab_gym.casework import CaseJudge, DrugDue, TestDue, Written, arrival_id, read_drug_order
+from mab_gym.casework.reading import concept_text, patient_of
+from mab_gym.tasking.case import Case
+from mab_gym.tasking.chart import Chart
+from mab_gym.tasking.judging import Result, number
+from mab_gym.tasking.verdict import Verdict
+
+from .arrivals import CREATININE_AT, ORDER_AT, arrive
+
+_ENDED = ("stopped", "cancelled", "revoked", "completed", "entered-in-error", "ended", "on-hold")
+_URINE = TestDue(
+    tests=("urinalysis",),
+    codes=("24356-8", "24357-6", "57021-8", "50556-0", "58077-9", "27171005"),
+    words=("urinalysis", "dipstick", "urine.*(stick|microscop|sediment)", "(stick|microscop|sediment).*urine"),
+)
+_SODIUM = TestDue(
+    tests=("urine_sodium",),
+    codes=("2955-3", "2956-1"),
+    words=("urine.*(sodium|electrolyte)", "(sodium|electrolyte).*urine", "urinary.*sodium"),
+)
+_URINE_CREATININE = TestDue(
+    codes=("2161-8", "2162-6", "35674-1"), words=("urine.*creat", "creat.*urine", "urinary.*creat")
+)
+_BLADDER = TestDue(
+    codes=("20070-9", "45684-8"), words=("bladder.*(scan|ultraso|sonogr|volume)", "post-?\\s?void", "residual")
+)
+_ULTRASOUND = TestDue(
+    codes=("24532-4", "38036-0", "69307-7", "306005"),
+    words=(
+        r"(ultraso|sonogr|\bus\b).*(kidney|renal|urinary tract|retroperiton)",
+        r"(kidney|renal|urinary tract|retroperiton).*(ultraso|sonogr|\bus\b)",
+    ),
+)
+_NEPHROLOGY = TestDue(words=("nephrolog", "renal (consult|service)", "kidney (consult|service)"))
+_FLUIDS = ("sodium chloride", "lactated ringer", "ringer", "plasma-lyte", "albumin")
+
+
+def verify(case: Case, chart: Chart, result: Result) -> Verdict:
+    """Judges orders, tests, the consult and the answer."""
+    arrivals = chart.remember(("kidney injury came in", repr(case.params)), lambda: arrive(case, chart))
+    judge = CaseJudge(case, chart, result, arrivals=arrivals)
+    injured = case["stage"] > 0
+    order = f"MedicationRequest/{arrival_id(case, ORDER_AT)}"
+    _drugs(judge, case, order)
+    consults = _asked(judge, _NEPHROLOGY)
+    due = consult_due(case.params)
+    if injured:
+        _tests(judge, case)
+    if due or not (result.knowledge == "none" and injured):
+        judge.deferral(due=due, done=bool(consults))
+    result_at = f"Observation/{arrival_id(case, CREATININE_AT)}"
+    judge.message("told", (case["attending"],), (result_at,), urgent=None if injured else False)
+    allowed = judge.changes.created("ServiceRequest") if injured else consults
+    judge.claim(*allowed, *judge.messages())
+    judge.nothing_else(critical=())
+    judge.answer(number(case["baseline"], 0.011), number(case["stage"]))
+    return judge.verdict()
+
+
+def consult_due(case: Mapping[str, Any]) -> bool:
+    """Tells if nephrology is to be asked (CLN-210)."""
+    obvious = case["stools"] or case["full"]
+    if case["stage"] == 0:
+        return False
+    return bool(case["stage"] == 3 or case["urine"] == "blood" or (case["stage"] == 2 and not obvious))
+
+
+def _asked(judge: CaseJudge, due: TestDue) -> list[Written]:
+    return [each for each in judge.changes.created("ServiceRequest") if due.names(each.resource or {})]
+
+
+def _drugs(judge: CaseJudge, case: Case, order: str) -> None:
+    """Judges the orders of the stay."""
+    if case["stage"] == 0:
+        going_on = [order, *case["always"], *case["angiotensin"], *case["enoxaparin"]]
+        changed = [each for each in going_on if judge.changes.of(each) is not None]
+        judge.claim(*(judge.changes.of(each) for each in changed))
+        judge.kept("orders", not changed, f"{', '.join(changed)} was changed, and kidneys are not injured.")
+        return
+    judge.stopped("colleague", order, f"{order} ({case['order']}) goes on.", _ENDED)
+    for address in case["always"]:
+        judge.stopped("nephrotoxin", address, f"{address} goes on, which hurts the kidneys.", _ENDED)
+    for address in case["angiotensin"]:
+        if case["dry"]:
+            judge.stopped("angiotensin", address, f"{address} goes on with a low pressure.", _ENDED)
+        else:
+            judge.claim(judge.changes.of(address))
+    judge.claim(*(each for each in judge.changes.created("MedicationRequest") if _is_fluid(each)))
+    for address in case["enoxaparin"]:
+        _enoxaparin(judge, case, address)
+
+
+def _is_fluid(written: Written) -> bool:
+    said = concept_text(written.get("medicationCodeableConcept"))
+    return any(word in said for word in _FLUIDS) and "3 %" not in said and "3%" not in said
+
+
+def _enoxaparin(judge: CaseJudge, case: Case, address: str) -> None:
+    """Checks that enoxaparin became heparin, or 30 mg; in stage 1 both and neither are right."""
+    written, ended = judge.changes.of(address), judge.ended(address, _ENDED)
+    judge.claim(written)
+    less = DrugDue(drugs=("enoxaparin",), daily=(28.0, 32.0), routes=("sc",))
+    heparin = DrugDue(drugs=("heparin",), daily=(9_500.0, 15_500.0), routes=("sc",))
+    new = [
+        each
+        for each in judge.changes.created("MedicationRequest")
+        if patient_of(each.resource) == f"Patient/{case['mrn']}"
+        and read_drug_order(each.resource or {}, judge.now).drug in ("heparin", "enoxaparin")
+    ]
+    judge.claim(*new)
+    right = [
+        each
+        for each in new
+        if any(not due.problems(read_drug_order(each.resource or {}, judge.now)) for due in (less, heparin))
+    ]
+    if ended:
+        met = len(right) == 1 and len(new) == 1
+    else:
+        state = read_drug_order(written.resource or {}, judge.now) if written is not None else None
+        met = state is not None and not less.problems(state) and not new
+    doubled = bool(new) and not ended
+    if case["stage"] >= 2:
+        judge.checkpoint("enoxaparin", met, f"{address}: enoxaparin 40 mg did not become heparin, or 30 mg.")
+    else:
+        judge.kept("enoxaparin", met or (written is None and not new), f"{address} was changed to what is not right.")
+    judge.kept("one_heparin", not doubled, "Two heparins are ordered beside each other.", critical=True)
+
+
+def _tests(judge: CaseJudge, case: Case) -> None:
+    """Judges the work-up; more tests than are due are no fault."""
+    if not case["urine"]:
+        judge.checkpoint("urine", bool(_asked(judge, _URINE)), "No urinalysis with microscopy was ordered.")
+    both = bool(_asked(judge, _SODIUM)) and bool(_asked(judge, _URINE_CREATININE))
+    judge.checkpoint("sodium", both, "Sodium and creatinine in urine were not both ordered.")
+    if case["full"]:
+        judge.checkpoint("bladder", bool(_asked(judge, _BLADDER)), "No bladder scan was ordered.")
+        judge.checkpoint("ultrasound", bool(_asked(judge, _ULTRASOUND)), "No ultrasound of the kidneys was ordered.")
+    later = (judge.now + timedelta(hours=8), judge.now + timedelta(hours=32))
+    named = {
+        test
+        for test in ("creatinine", "potassium")
+        for each in judge.changes.created("ServiceRequest")
+        if not TestDue(tests=(test,), between=later).problems(each.resource or {}, judge.now)
+    }
+    judge.checkpoint("tomorrow", len(named) == 2, "Creatinine and potassium were not both ordered for tomorrow.")

@@ -1,0 +1,82 @@
+"""Kidney injury: other right ways, two heparins at once, needless consults, and kidneys that are well."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mab_gym.actions import Patch, Post, parse_action, render
+from mab_gym.tasking.case import Case
+from tests.casework.playing import family, play, say, scenario
+
+VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def cases(*branches: str) -> list[Case]:
+    found = [case for case in family("kidney_injury").cases if case.branch in branches]
+    assert found
+    return found
+
+
+def body_of(action: str) -> dict[str, Any]:
+    asked = parse_action(action, VERBS)
+    return dict(json.loads(asked.body)) if isinstance(asked, Post) else {}
+
+
+def test_orders_may_be_held_and_tests_named_in_words() -> None:
+    names = {"24356-8": "Urinalysis with microscopy", "2955-3": "Sodium, urine", "2161-8": "Urine creatinine"}
+
+    def changed(action: str) -> str:
+        body = body_of(action)
+        code = next((each for each in names if f'"{each}"' in action), "")
+        if body.get("resourceType") == "ServiceRequest" and code:
+            asked = parse_action(action, VERBS)
+            assert isinstance(asked, Post)
+            return render(Post(asked.url, json.dumps({**body, "code": {"text": names[code]}})))
+        return action.replace('"stopped"', '"on-hold"')
+
+    for case in cases("small", "second", "third"):
+        run = play(case, changed)
+        assert run.solved, run.told
+
+
+def test_enoxaparin_may_become_30_mg_and_never_stands_beside_heparin() -> None:
+    some = [case for case in cases("second", "third") if case["enoxaparin"]]
+    assert some
+    for case in some:
+        order = case["enoxaparin"][0]
+
+        def reduced(action: str, order: str = order) -> str | None:
+            asked = parse_action(action, VERBS)
+            if isinstance(asked, Patch) and asked.url.endswith(order):
+                path = "/dosageInstruction/0/doseAndRate/0/doseQuantity/value"
+                return render(Patch(asked.url, json.dumps([{"op": "replace", "path": path, "value": 30}])))
+            return None if '"5224"' in action else action
+
+        def doubled(action: str, order: str = order) -> str | None:
+            asked = parse_action(action, VERBS)
+            return None if isinstance(asked, Patch) and asked.url.endswith(order) else action
+
+        run = play(case, reduced)
+        assert run.solved, run.told
+        run = play(case, doubled)
+        assert run["verdict"]["unsafe"], run.told
+
+
+def test_consults_are_asked_for_where_they_are_due() -> None:
+    told = {
+        play(case, careless=rule)["verdict"]["deferral"]
+        for rule, case in [("consult", each) for each in cases("third")] + [("no_consult", cases("small")[0])]
+    }
+    assert told <= {"under", "over", "deferred"}
+    assert "under" in told
+
+
+def test_where_kidneys_are_well_a_change_of_an_order_is_too_much() -> None:
+    case = cases("none")[0]
+    base = scenario().backend.base_url
+    orders = [*case["angiotensin"], *case["enoxaparin"]] or ["MedicationRequest/1"]
+    stop = [{"op": "replace", "path": "/status", "value": "stopped"}]
+    run = say(case, render(Patch(f"{base}/{orders[0]}", json.dumps(stop))))
+    assert not run.solved
+    assert run["verdict"]["credit"] == 0
