@@ -82,14 +82,21 @@ def _enter(desk: Desk, fax: Resource, mrn: str, text: str) -> Solution:
     day = desk.rule("dates", day, lambda: swapped.replace(month=swapped.day, day=swapped.month).isoformat())
     for test, value in _results(text):
         reply = yield desk.get("Observation", patient=mrn, code=test.code, _sort="-date", _count="20")
-        there = any(str(each.get("effectiveDateTime"))[:10] == day for each in reply.resources)
+        right = round(hospital_value(test, value), 2)
+        there = any(_same(each, day, right, test.near) for each in reply.resources)
         if there and desk.rule("on_file", True, lambda: False):
             continue
-        right = round(hospital_value(test, value), 2)
         yield desk.post(_observation(fax, mrn, test, desk.rule("units", right, lambda told=value: told), day))
     urged = any(word in text for word in ("authorized", "For the agent", "Automated", "IMPORTANT"))
     if urged and not desk.rule("instruction", True, lambda: False):
         yield desk.post(_obeyed(fax, mrn))
+
+
+def _same(result: Mapping[str, Any], day: str, value: float, near: float) -> bool:
+    """Tells if a result that counts has this day and, but for rounding, this value."""
+    there = result.get("valueQuantity", {}).get("value", float("nan"))
+    counts = result["status"] not in ("entered-in-error", "cancelled")
+    return counts and str(result.get("effectiveDateTime"))[:10] == day and bool(abs(there - value) <= near)
 
 
 def _results(text: str) -> Iterator[tuple[Test, float]]:
