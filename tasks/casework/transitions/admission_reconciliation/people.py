@@ -125,6 +125,10 @@ def _look(chart: Chart, mrn: str) -> Person | None:
             return None
         drugs.append(_drug(each, statement, here, given.get(each["id"]), live, notes, chart.now))
     surely, unclear = _shelf(live, notes, chart.now)
+    told = [fact.subject.partition(":")[2].replace("_", " ") for fact in chart.facts(mrn)]
+    listed = {_name(each) for each in home}
+    twice = {one for one, *_ in surely if one in listed or told.count(one) > 1}  # of which dose do readers speak?
+    surely, unclear = tuple(each for each in surely if each[0] not in twice), sorted({*unclear, *twice})
     known = {f.subject.partition(":")[2].replace("_", " ") for f in chart.facts(mrn) if f.subject.startswith("otc:")}
     known = {"st. john's wort" if each.startswith("st johns") else each for each in known}
     names = {_name(each) for each in orders} | {_class_of(_name(each)) for each in orders} - {""}
