@@ -40,6 +40,20 @@ def test_orders_may_be_held_and_tests_named_in_words() -> None:
         assert run.solved, run.told
 
 
+def test_a_test_of_every_morning_is_one_for_tomorrow() -> None:
+    def daily(action: str) -> str:
+        body = body_of(action)
+        if "occurrenceDateTime" not in body:
+            return action
+        del body["occurrenceDateTime"]
+        body["occurrenceTiming"] = {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}}
+        return render(Post(f"{scenario().backend.base_url}/ServiceRequest", json.dumps(body)))
+
+    for case in cases("second")[:3]:
+        run = play(case, daily)
+        assert run.solved, run.told
+
+
 def test_enoxaparin_may_become_30_mg_and_never_stands_beside_heparin() -> None:
     some = [case for case in cases("second", "third") if case["enoxaparin"]]
     assert some

@@ -29,10 +29,17 @@ _URINE = TestDue(
 _SODIUM = TestDue(
     tests=("urine_sodium",),
     codes=("2955-3", "2956-1"),
-    words=("urine.*(sodium|electrolyte)", "(sodium|electrolyte).*urine", "urinary.*sodium"),
+    words=(
+        "fractional excretion",
+        "fena",
+        "urine.*(sodium|electrolyte)",
+        "(sodium|electrolyte).*urine",
+        "urinary.*sodium",
+    ),
 )
 _URINE_CREATININE = TestDue(
-    codes=("2161-8", "2162-6", "35674-1"), words=("urine.*creat", "creat.*urine", "urinary.*creat")
+    codes=("2161-8", "2162-6", "35674-1"),
+    words=("fractional excretion", "fena", "urine.*creat", "creat.*urine", "urinary.*creat"),
 )
 _BLADDER = TestDue(
     codes=("20070-9", "45684-8"), words=("bladder.*(scan|ultraso|sonogr|volume)", "post-?\\s?void", "residual")
@@ -103,6 +110,12 @@ def _drugs(judge: CaseJudge, case: Case, order: str) -> None:
         _enoxaparin(judge, case, address)
 
 
+def _is_for(due: TestDue, request: Written, judge: CaseJudge) -> bool:
+    """Tells if a request is for a test in its time, or again and again from now on."""
+    again = request.get("occurrenceTiming") is not None and due.names(request.resource or {})
+    return again or not due.problems(request.resource or {}, judge.now)
+
+
 def _is_fluid(written: Written) -> bool:
     said = concept_text(written.get("medicationCodeableConcept"))
     return any(word in said for word in _FLUIDS) and "3 %" not in said and "3%" not in said
@@ -153,6 +166,6 @@ def _tests(judge: CaseJudge, case: Case) -> None:
         test
         for test in ("creatinine", "potassium")
         for each in judge.changes.created("ServiceRequest")
-        if not TestDue(tests=(test,), between=later).problems(each.resource or {}, judge.now)
+        if _is_for(TestDue(tests=(test,), between=later), each, judge)
     }
     judge.checkpoint("tomorrow", len(named) == 2, "Creatinine and potassium were not both ordered for tomorrow.")
