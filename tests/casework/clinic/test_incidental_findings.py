@@ -47,7 +47,10 @@ def test_an_echocardiogram_shows_the_aorta_and_pet_ct_a_nodule() -> None:
 def test_a_message_may_be_about_the_text_of_the_report() -> None:
     case = family(NAME).cases[0]
     texts = {
-        each["report"]: each["documents"][0] for one in case["chosen"] for each in one["findings"] if each["documents"]
+        each["told"][0]["report"]: each["documents"][0]
+        for one in case["chosen"]
+        for each in one["findings"]
+        if each["documents"]
     }
 
     def of(action: str) -> str:

@@ -49,7 +49,7 @@ def _groups(chart: Chart) -> Mapping[str, Sequence[Mapping[str, Any]]]:
             if other is not None:
                 found.setdefault("clean", []).append(other)
             continue
-        late = any(each["until"] < now for each in one["findings"] if each["state"] == "due")
+        late = any(each["told"][0]["until"] < now for each in one["findings"] if each["state"] == "due")
         slot = ("overdue" if late else "later") if one["state"] == "due" else one["state"]
         found.setdefault("dead" if slot == "dead" else slot if slot in ("overdue", "later") else "settled", []).append(
             one

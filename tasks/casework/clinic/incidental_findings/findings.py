@@ -156,7 +156,8 @@ def _look(chart: Chart, mrn: str) -> dict[str, Any] | None:
     ]
     if not patient.get("deceasedDateTime") and any(_asks_by_itself(each, reports) for each in reports):
         return None
-    ill = any(word in _words_of_problems(chart, mrn) for word in _NOT_FOR)
+    problems = _words_of_problems(chart, mrn)
+    ill = any(word in problems for word in _NOT_FOR)
     dead = bool(patient.get("deceasedDateTime"))
     old = (chart.now.date() - datetime.fromisoformat(patient["birthDate"]).date()).days > _OLDEST * 365.25
     found: list[dict[str, Any]] = []
@@ -258,17 +259,34 @@ def _finding(
     soonest = 0.0 if name == "nodule" and millimetres > 8 else kind.soonest
     if name == "aorta" or (name == "nodule" and millimetres <= 8):
         soonest = 5.0
+    told = [_told(chart, each, reports, soonest, kind.latest) for each in fact.documents]
     return {
         "kind": name,
         "size": millimetres,
         "state": state,
         "by": by,
-        "from": (day + timedelta(days=30.4 * soonest)).isoformat(),
-        "until": (day + timedelta(days=30.4 * kind.latest)).isoformat(),
-        "report": f"DiagnosticReport/{report['id']}",
-        "request": report["basedOn"][0]["reference"],
-        "orderer": ordered["requester"]["reference"],
+        "told": [each for each in told if each is not None],
         "documents": [f"DocumentReference/{each}" for each in fact.documents],
+    }
+
+
+def _told(
+    chart: Chart, document: str, reports: Sequence[Resource], soonest: float, latest: float
+) -> dict[str, str] | None:
+    """Returns a report that tells of a finding, and when it wants more; None for notes that are no report."""
+    source = next(chart.search("DocumentReference", _id=document), None)
+    report = _report_of(source, reports)
+    if report is None:
+        return None
+    request = report["basedOn"][0]["reference"]
+    ordered = next(chart.search("ServiceRequest", _id=request.split("/")[1]), {})
+    day = datetime.fromisoformat(report["effectiveDateTime"])
+    return {
+        "from": (day + timedelta(days=30.4 * soonest)).isoformat(),
+        "until": (day + timedelta(days=30.4 * latest)).isoformat(),
+        "report": f"DiagnosticReport/{report['id']}",
+        "request": request,
+        "orderer": str(ordered.get("requester", {}).get("reference", "")),
     }
 
 

@@ -2,7 +2,8 @@
 
 When a finding needs what is told by its report and by the sources in ``findings.py``. Accepted besides: any examination
 that shows the finding (an echocardiogram or CT for the aorta, PET-CT for a nodule, an MRI for the adrenal), an earlier
-day where the sources allow one, the text of the report, its DiagnosticReport or its order as what a message is about.
+day where the sources allow one, the day by a later report that tells of the finding again, and the text of the report,
+its DiagnosticReport or its order as what a message is about.
 """
 
 from __future__ import annotations
@@ -43,23 +44,24 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
 def _followed_up(judge: CaseJudge, chart: Chart, one: Mapping[str, Any], finding: Mapping[str, Any]) -> None:
     kind, patient = KINDS[finding["kind"]], f"Patient/{one['mrn']}"
     name = f"{finding['kind']}_{one['mrn']}"
-    first, last = _window(finding, chart.now)
-    due = TestDue(words=kind.orders, codes=kind.codes, between=(first, last))
-    order = judge.requested(f"{name}.ordered", due, about=patient)
-    sources = [finding["report"], finding["request"], *finding["documents"]]
+    windows = [_window(each, chart.now) for each in finding["told"]]
+    dues = [TestDue(words=kind.orders, codes=kind.codes, between=window) for window in windows]
+    order = judge.requested(f"{name}.ordered", *dues, about=patient)
+    sources = [each[part] for each in finding["told"] for part in ("report", "request")] + finding["documents"]
     reasons = () if order is None else references_in(order.resource)
     judge.checkpoint(
         f"{name}.reason", bool(set(reasons) & set(sources)), f"The order for {patient} does not name the report."
     )
     about = sources if order is None else [*sources, order.address]
-    judge.message(f"{name}.told", to=(finding["orderer"],), about=about, patient=patient)
+    judge.message(f"{name}.told", to=[each["orderer"] for each in finding["told"]], about=about, patient=patient)
     focus = ("ServiceRequest/none",) if order is None else (order.address,)
-    judge.task(f"{name}.task", owner=(one["gp"],), focus=focus, due=(first - _DAY, last + _SLACK), patient=patient)
+    by = (min(first for first, _ in windows) - _DAY, max(last for _, last in windows) + _SLACK)
+    judge.task(f"{name}.task", owner=(one["gp"],), focus=focus, due=by, patient=patient)
 
 
-def _window(finding: Mapping[str, Any], now: datetime) -> tuple[datetime, datetime]:
-    """Returns the first and the last time that is right for the examination."""
-    first, last = datetime.fromisoformat(finding["from"]), datetime.fromisoformat(finding["until"])
+def _window(told: Mapping[str, Any], now: datetime) -> tuple[datetime, datetime]:
+    """Returns the first and the last time that is right for the examination, by a report that tells of the finding."""
+    first, last = datetime.fromisoformat(told["from"]), datetime.fromisoformat(told["until"])
     now = now - timedelta(minutes=1)
     if last < now + _DAY * 21:
         return now - _DAY, now + _SOON

@@ -13,7 +13,21 @@ from typing import Any
 
 from mab_gym.tasking.chart import Chart
 
-from .protocol import CLASSES, EGFR, PRESSURE, PULSE, SYSTOLIC, Entry, class_of, months_after, never, unlisted
+from .protocol import (
+    CLASSES,
+    EGFR,
+    NEVER,
+    PHQ9,
+    PRESSURE,
+    PULSE,
+    SYSTOLIC,
+    UNLISTED,
+    Entry,
+    class_of,
+    months_after,
+    never,
+    unlisted,
+)
 
 __all__ = ["candidates"]
 
@@ -68,7 +82,8 @@ def _look(chart: Chart, mrn: str) -> Iterator[dict[str, Any]]:
     if any(each["status"] == "in-progress" for each in visits) or _pregnant(chart, mrn):
         return
     orders = [each for each in chart.search("MedicationRequest", patient=mrn, _count="500") if _for_home(each)]
-    fills = list(chart.search("MedicationDispense", patient=mrn, _count="1000"))
+    since = f"ge{(chart.now - timedelta(days=1000)).date().isoformat()}"
+    fills = list(chart.search("MedicationDispense", patient=mrn, whenhandedover=since, _count="1000"))
     base = {
         "mrn": mrn,
         "gp": patient["generalPractitioner"][0]["reference"],
@@ -100,8 +115,12 @@ def _of_order(
     soon = (supply.out - today).days <= 45 and supply.since < 88
     line = class_of(drug)
     word = _ingredient(order)
+    if word in _unwanted(chart, about["mrn"], line):
+        return
     if (supply.out - today).days >= 20 and line and not never(drug) and word not in told:
-        yield {**about, "kind": "early", "ways": ["ask"], "evidence": [supply.address]}
+        standing = _standing(chart, about["mrn"], CLASSES[line], visits, order)
+        if standing.clear and not standing.against:
+            yield {**about, "kind": "early", "ways": ["ask"], "evidence": [supply.address, about["order"]]}
     if not soon:
         return
     if never(drug) or unlisted(drug):
@@ -120,6 +139,8 @@ def _of_order(
     if standing.against:
         yield {**about, "kind": "result", "ways": ["physician"], "evidence": list(standing.against)}
     elif standing.due is None or standing.latest is None:
+        if line == "ssri" and not _old_questions(chart, about["mrn"]):
+            return  # a recent PHQ-9 doesn't say item 9 by itself in this hospital
         yield {**about, "kind": "bridge", "ways": ["bridge"], "evidence": []}
     elif (
         line != "ssri" and (standing.due - max(today, supply.out)).days >= 21
@@ -168,6 +189,40 @@ def _not_as_listed(
 def _pregnant(chart: Chart, mrn: str) -> bool:
     active = chart.search("Condition", patient=mrn, **{"clinical__status": "active"}, _count="200")
     return any("pregnan" in str(each.get("code", {}).get("text", "")).lower() for each in active)
+
+
+def _unwanted(chart: Chart, mrn: str, line: str | None) -> frozenset[str]:
+    """Returns ingredients that a case leaves out: an allergy may speak against them, or a request is open already."""
+
+    def look() -> tuple[str, str]:
+        allergies = chart.search("AllergyIntolerance", patient=mrn, _count="100")
+        requests = chart.search("Task", patient=mrn, status="requested", _count="100")
+        open_ones = [str(each.get("description", "")) for each in requests if each["code"].get("text") == _REFILL]
+        return " ".join(str(each.get("code", {})).lower() for each in allergies), " ".join(open_ones).lower()
+
+    allergies, asked = chart.remember(("refill allergies", mrn), look)
+    drugs = {drug for entry in CLASSES.values() for drug in entry.drugs} | {*NEVER, *UNLISTED}
+    found = {drug for drug in drugs if drug in allergies or drug in asked}
+    if line is not None and any(word in allergies for word in _ALIKE.get(line, ())):
+        found.update(CLASSES[line].drugs)
+    return frozenset(found)
+
+
+_REFILL = "Refill request"
+_ALIKE: Mapping[str, Sequence[str]] = {
+    "ras": ("ace inhib", "angiotensin", "lisinopril"),
+    "diuretic": ("sulf", "thiazide"),
+    "statin": ("statin",),
+    "rate": ("beta block", "calcium"),
+}
+"""Words of allergies that a careful reader may hold against a whole line of the table."""
+
+
+def _old_questions(chart: Chart, mrn: str) -> bool:
+    """Tells if the newest PHQ-9 is too old for the page, or if there is none."""
+    result = _newest(chart, mrn, PHQ9)
+    limit = chart.now - timedelta(days=375)
+    return result is None or _moment(result["effectiveDateTime"]) < limit
 
 
 def _booked(chart: Chart, mrn: str) -> bool:
