@@ -124,7 +124,7 @@ def _of_order(
     if not soon:
         return
     if never(drug) or unlisted(drug):
-        yield {**about, "kind": "never", "ways": ["physician"], "evidence": [about["order"]]}
+        yield {**about, "kind": "never", "ways": ["physician"], "evidence": [about["order"]], "kept": never(drug)}
         return
     if word in told:
         stopped, documents = told[word]

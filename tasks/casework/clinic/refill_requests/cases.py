@@ -43,7 +43,8 @@ def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | N
         found = [each for each in by_kind.get(kind, ()) if each["mrn"] not in taken]
         if not found:
             return None
-        chosen = dict(rng.choice(found))
+        named = [each for each in found if each.get("kept")]  # drugs that the page names are rarer than those it lacks
+        chosen = dict(rng.choice(named if named and rng.random() < 0.6 else found))
         taken.add(chosen["mrn"])
         queue.append(_asked(chosen, chart.now.date(), rng))
     rng.shuffle(queue)
