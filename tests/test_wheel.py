@@ -53,10 +53,10 @@ def run(python: Path, folder: Path, *arguments: str, code: int = 0) -> str:
 
 def test_wheel_carries_the_content(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for folder, families in (("tasks", 18), ("tasks/beyond", 5)):
-        frozen = [name for name in names if name.startswith(f"mab_gym/_bundled/{folder}/")]
-        assert sum(name.endswith("cases.jsonl") for name in frozen) == families
-    assert sum(name.startswith("mab_gym/_bundled/envs/") for name in names) == 15
+    ours = {path.relative_to(ROOT).as_posix() for kind in ("tasks/**/*.*", "envs/*.toml") for path in ROOT.glob(kind)}
+    ours = {f"mab_gym/_bundled/{name}" for name in ours if not name.endswith(".pyc")}
+    assert sum(name.endswith("/cases.jsonl") for name in ours) > 18
+    assert {name for name in names if name.startswith(("mab_gym/_bundled/tasks/", "mab_gym/_bundled/envs/"))} == ours
     assert {"mab_gym/charts/page.css", "mab_gym/charts/page.js"} <= set(names)
     assert "mab_gym/py.typed" in names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests/")]
