@@ -21,13 +21,18 @@ _MOST: Final = 2000
 _LISTED: Final = 6
 """Topics of a person that are to be gone through, at most."""
 
+_INSTEAD: Final = ("told", "lapsed", "plain")
+"""What takes the place of people whom a small hospital doesn't have."""
+
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws three people and their topics."""
     groups = chart.remember("people by gaps", lambda: _groups(chart))
     chosen: list[dict[str, Any]] = []
     for slot in _SLOTS[branch]:
-        people = [each for each in groups.get(slot, ()) if all(each["mrn"] != one["mrn"] for one in chosen)]
+        taken = {one["mrn"] for one in chosen}
+        slots = (slot, *_INSTEAD)
+        people = next(filter(None, ([e for e in groups.get(s, ()) if e["mrn"] not in taken] for s in slots)), [])
         if not people:
             return None
         chosen.append(_asked(rng.choice(people), rng))

@@ -24,13 +24,18 @@ _SLOTS: Final[Mapping[str, Sequence[str]]] = {
     "three": ("later", "overdue", "overdue", "clean"),
 }
 
+_INSTEAD: Final = ("overdue", "later", "clean")
+"""What takes the place of people whom a small hospital doesn't have."""
+
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws four people."""
     groups = chart.remember("people by incidental findings", lambda: _groups(chart))
     chosen: list[Mapping[str, Any]] = []
     for slot in _SLOTS[branch]:
-        found = [each for each in groups.get(slot, ()) if all(each["mrn"] != one["mrn"] for one in chosen)]
+        taken = {one["mrn"] for one in chosen}
+        slots = (slot, *_INSTEAD)
+        found = next(filter(None, ([e for e in groups.get(s, ()) if e["mrn"] not in taken] for s in slots)), [])
         if not found:
             return None
         chosen.append(rng.choice(found))

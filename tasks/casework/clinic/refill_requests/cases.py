@@ -30,6 +30,8 @@ _KINDS: Final[Mapping[str, Sequence[str]]] = {
     "bridge_notes": ("bridge", "notes", "renew", "never"),
 }
 """The kinds of request of each branch, the rarest first."""
+_INSTEAD: Final = ("list", "notes", "never", "early")
+"""Kinds that take the place of one that nobody in a small hospital has."""
 _MOST: Final = 2000
 """People among whom requests are looked for; in a larger hospital these are some of them."""
 
@@ -40,7 +42,8 @@ def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | N
     taken: set[str] = set()
     queue: list[dict[str, Any]] = []
     for kind in _KINDS[branch]:
-        found = [each for each in by_kind.get(kind, ()) if each["mrn"] not in taken]
+        kinds = (kind, *_INSTEAD)
+        found = next(filter(None, ([e for e in by_kind.get(k, ()) if e["mrn"] not in taken] for k in kinds)), [])
         if not found:
             return None
         named = [each for each in found if each.get("kept")]  # drugs that the page names are rarer than those it lacks
