@@ -55,14 +55,14 @@ def _review(desk: Desk, mrn: str) -> Generator[str, Reply, int]:
     """Reviews one person; returns how many findings needed something."""
     reply = yield desk.get("Patient", _id=mrn)
     patient = reply.resources[0]
-    reply = yield desk.get("DocumentReference", patient=mrn, type="18748-4", _sort="date", _count="100")
+    reply = yield desk.get("DocumentReference", patient=mrn, type="18748-4", _sort="date", _count="500")
     texts = reply.resources
-    reply = yield desk.get("DiagnosticReport", patient=mrn, _sort="-date", _count="100")
+    reply = yield desk.get("DiagnosticReport", patient=mrn, _sort="-date", _count="1000")
     reports = [each for each in reply.resources if each["status"] in ("final", "amended", "corrected")]
     found = _findings(texts, reports, desk)
     if not found or desk.rule("alive", bool(patient.get("deceasedDateTime")), lambda: False):
         return 0
-    reply = yield desk.get("DocumentReference", patient=mrn, _sort="-date", _count="100")
+    reply = yield desk.get("DocumentReference", patient=mrn, _sort="-date", _count="500")
     notes = reply.resources
     due = 0
     for finding in found:
