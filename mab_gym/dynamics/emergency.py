@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from mab_gym.casework import arrival_id, text_attachment
 from mab_gym.cohort.hospital._catalogue import ANALYTES
 from mab_gym.dynamics._body import Body
 from mab_gym.dynamics._results import with_value
 from mab_gym.dynamics.course import CONTINUOUS, Course
 from mab_gym.dynamics.inpatients import CREATININE, HEIGHT, WEIGHT
 from mab_gym.dynamics.physiology._creatinine import estimated_gfr
+from mab_gym.tasking._arrivals import arrival_id, text_attachment
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.stay import StayRecord

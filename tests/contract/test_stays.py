@@ -10,7 +10,7 @@ import gymnasium
 import pytest
 
 from mab_gym.backends.remote._kind import open_remote
-from mab_gym.fhir.http._server import Request
+from mab_gym.fhir.http._server import FhirSession, Request
 from mab_gym.runs._driver import unwrapped
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Reply
@@ -30,7 +30,9 @@ def here() -> gymnasium.Env[Any, str]:
 @pytest.fixture
 def place(here: gymnasium.Env[Any, str]) -> Iterator[Hospital]:
     """The living hospital behind a socket."""
-    with hospital(unwrapped(here).scenario.backend.open()) as running:
+    session = unwrapped(here).scenario.backend.open()
+    assert isinstance(session, FhirSession)
+    with hospital(session) as running:
         yield running
 
 

@@ -105,8 +105,8 @@ def test_an_unknown_page_is_refused() -> None:
 
 
 def test_a_swap_of_what_does_not_stand_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = {**_handbook._read("sepsis")}
+    page = {**_handbook.read_page("sepsis")}
     page["versions"] = [page["versions"][0], {**page["versions"][1], "swap": [["not there", ""]]}]
-    monkeypatch.setattr(_handbook, "_read", lambda key: page)
+    monkeypatch.setattr(_handbook, "read_page", lambda key: page)
     with pytest.raises(ContentError, match="stands 0 times"):
         handbook(HOSPITAL, STAFF)
