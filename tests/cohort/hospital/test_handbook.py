@@ -11,6 +11,7 @@ from mab_gym.cohort.hospital import _handbook
 from mab_gym.cohort.hospital._catalogue import ANALYTES
 from mab_gym.cohort.hospital._handbook import HandbookPage, current, handbook
 from mab_gym.cohort.hospital._history import RECORDS_FROM, local
+from mab_gym.cohort.hospital._pages import read_page
 from mab_gym.cohort.hospital._spec import HOSPITAL
 from mab_gym.dynamics.physiology._heparin import raschke
 from mab_gym.errors import ContentError
@@ -105,7 +106,7 @@ def test_an_unknown_page_is_refused() -> None:
 
 
 def test_a_swap_of_what_does_not_stand_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = {**_handbook.read_page("sepsis")}
+    page = {**read_page("sepsis")}
     page["versions"] = [page["versions"][0], {**page["versions"][1], "swap": [["not there", ""]]}]
     monkeypatch.setattr(_handbook, "read_page", lambda key: page)
     with pytest.raises(ContentError, match="stands 0 times"):

@@ -67,8 +67,7 @@ def _taken_back(judge: CaseJudge, case: Case) -> None:
         written = judge.changes.of(address)
         if written is not None and written.resource is not None:
             judge.claim(written)
-        drug = address.startswith("MedicationRequest/")
-        judge.checkpoint(f"taken_back.{name}", _is_over(written), f"{address} was not taken back.", critical=drug)
+        judge.checkpoint(f"taken_back.{name}", _is_over(written), f"{address} was not taken back.")
 
 
 def _resumed(judge: CaseJudge, case: Case, orders: Sequence[Mapping[str, Any]]) -> None:

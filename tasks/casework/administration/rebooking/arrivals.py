@@ -45,7 +45,9 @@ def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
         for offset, words in enumerate(_messages(visit)):
             days = (33 + 4 * place, 5 + place)[offset]
             sent = (chart.now - timedelta(days=days, hours=3 * place, minutes=7)).isoformat()
-            found.append(_message(case, number + 2 + offset, visit["mrn"], words, sent))
+            # The number does not tell which is the newer one.
+            swapped = int(visit["mrn"][-1]) % 2
+            found.append(_message(case, number + 2 + (1 - offset if swapped else offset), visit["mrn"], words, sent))
     return found
 
 

@@ -129,7 +129,9 @@ def _of_order(
     if word in told:
         stopped, documents = told[word]
         if documents and line:
-            yield {**about, "kind": "notes", "ways": ["physician", "ask"], "evidence": list(documents), "stop": stopped}
+            # A result may speak against it as well, and is a right reason, too.
+            evidence = [*documents, *_standing(chart, about["mrn"], CLASSES[line], visits, order).against]
+            yield {**about, "kind": "notes", "ways": ["physician", "ask"], "evidence": evidence, "stop": stopped}
         return
     if line is None:
         return
