@@ -14,13 +14,13 @@ from mab_gym.tasking.chart import Chart
 
 from .findings import clean, person
 
-BRANCHES: Final = {"settled": 9, "dead": 8, "one_alone": 6, "three": 7}
+BRANCHES: Final = {"settled": 9, "dead": 8, "both_later": 6, "three": 7}
 _MOST: Final = 2000
 """People who are looked at; in a larger hospital these are some of them."""
 _SLOTS: Final[Mapping[str, Sequence[str]]] = {
-    "settled": ("settled", "overdue", "later", "clean"),
+    "settled": ("settled", "overdue", "later", "later"),
     "dead": ("dead", "later", "overdue", "clean"),
-    "one_alone": ("later", "clean", "clean", "clean"),
+    "both_later": ("later", "later", "clean", "clean"),
     "three": ("later", "overdue", "overdue", "clean"),
 }
 
