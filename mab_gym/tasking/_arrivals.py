@@ -10,7 +10,9 @@ from typing import Any, Final
 from mab_gym.tasking.case import Case
 
 _FIRST: Final = 4_000_000_000
-"""Ids of arrivals lie above those of all people, as what comes in last has the highest."""
+"""Ids of arrivals lie above those of all people, as what comes in last has the highest. A letter stands before them: HAPI
+lets no client give an id of digits alone.
+"""
 _ROOM: Final = 1_000
 
 
@@ -21,7 +23,7 @@ def arrival_id(case: Case, number: int) -> str:
         case: The case; the id tells nothing of it.
         number: 0 to 999, in the order in which things came in.
     """
-    return str(_FIRST + _share(case) % 1_000_000 * _ROOM + number)
+    return f"a{_FIRST + _share(case) % 1_000_000 * _ROOM + number}"
 
 
 _KNOWN: dict[int, tuple[Case, int]] = {}

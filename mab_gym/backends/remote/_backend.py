@@ -106,12 +106,24 @@ class RemoteSession:
             self._written = None
 
     def prepare(self, resources: Iterable[Mapping[str, Any]]) -> None:
-        """Refuses: others use this server, too.
+        """Lays resources over the records until the episode ends, where the server's changes are taken back then.
 
         Raises:
-            UsageError: Always.
+            UsageError: Nothing may be written to this server, or it has deleted a resource of the same address.
+            InfrastructureError: The server does not take them.
         """
-        raise UsageError("variants that change the chart need the embedded record system, or a container")
+        self.reset()
+        if not self._undoing:
+            raise UsageError(
+                "what comes in with a case, and variants that change the chart, are written to the server: "
+                f'give it writes="{UNDONE}", or play on the embedded record system or in a container'
+            )
+        laid = tuple(resources)
+        for each in laid:
+            address = f"{each['resourceType']}/{each['id']}" if "id" in each else None
+            if address is not None and not self._live.keep(address):
+                raise UsageError(f"{address} cannot be laid over the records: the server has deleted such a one")
+        self._live.prepare(laid)
 
 
 def _tidy(live: LiveServer) -> None:
