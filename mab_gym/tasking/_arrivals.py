@@ -10,8 +10,9 @@ from typing import Any, Final
 from mab_gym.tasking.case import Case
 
 _FIRST: Final = 4_000_000_000
-"""Ids of arrivals lie above those of all people, as what comes in last has the highest. A letter stands before them: HAPI
-lets no client give an id of digits alone.
+"""Ids of arrivals lie above those of all people, as what comes in last has the highest.
+
+A letter stands before them: HAPI lets no client give an id of digits alone.
 """
 _ROOM: Final = 1_000
 
