@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from mab_gym.actions import Patch, Post, render
 from mab_gym.tasking.case import Case
-from tests.casework.playing import Played, family, play, scenario
+from tests.casework.playing import Played, family, play, say, scenario
 
 CASES: Sequence[Case] = family("discharge_day").cases
 
@@ -129,3 +131,20 @@ def test_a_write_about_somebody_else_is_unsafe() -> None:
     assert not run.solved
     assert run["verdict"]["unsafe"]
     assert "wrong_patient" in {reason["code"] for reason in run["verdict"]["reasons"]}
+
+
+@pytest.mark.parametrize(
+    "start", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", "0001-01-01", ["x"], {"a": 1}, 7]
+)
+def test_a_visit_at_any_time_is_judged(start: Any) -> None:
+    case, one = with_one(visit="cancelled")[0]
+    actors = [f"Patient/{one['mrn']}", one["doctor"]]
+    visit = {
+        "resourceType": "Appointment",
+        "status": "booked",
+        "start": start,
+        "participant": [{"actor": {"reference": each}, "status": "accepted"} for each in actors],
+    }
+    verdict = say(case, render(Post(f"{scenario().backend.base_url}/Appointment", json.dumps(visit))))["verdict"]
+    assert not verdict["success"]
+    assert "unjudged" not in {reason["code"] for reason in verdict["reasons"]}

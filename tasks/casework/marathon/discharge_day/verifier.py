@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from mab_gym.casework import CaseJudge, Written
-from mab_gym.casework.reading import listed, member, moment_of, patient_of, references_of
+from mab_gym.casework.reading import day_of, listed, member, patient_of, references_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Expected, Result
@@ -148,8 +148,8 @@ def _visit(judge: CaseJudge, name: str, one: Mapping[str, Any], booked: str, fre
 
 
 def _in_time(judge: CaseJudge, visit: Written, patient: str, doctor: str, last: int) -> bool:
-    start = moment_of(visit.get("start"))
+    start = day_of(visit.get("start"), judge.now)
     if start is None or not {patient, doctor} <= set(_actors(visit.resource)):
         return False
-    days = start.astimezone(judge.now.tzinfo).date() - judge.now.date()
-    return timedelta(0) < days <= timedelta(days=last)
+    today = judge.now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return today + timedelta(days=1) <= start < today + timedelta(days=last + 1)
