@@ -31,16 +31,20 @@ _PEOPLE = 4
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws four people and what each lacks; the one who stays lacks something, too, which is left alone."""
-    able = chart.remember("discharge day", lambda: [m for m in chart.profiles() if person(chart, m) is not None])
-    if len(able) < _PEOPLE:
+    everybody = list(chart.profiles())
+    rng.shuffle(everybody)
+    people: list[dict[str, Any]] = []
+    for mrn in everybody:  # until there are four, of whom one has an illness with a visit soon
+        one = person(chart, mrn)
+        if one is None or (len(people) == _PEOPLE - 1 and not any(_soon(each) for each in (*people, one))):
+            continue
+        people.append(dict(one))
+        if len(people) == _PEOPLE:
+            break
+    if len(people) < _PEOPLE:
         return None
-    people = [dict(person(chart, mrn) or {}) for mrn in rng.sample(able, _PEOPLE)]
-    soon = [mrn for mrn in able if (person(chart, mrn) or {})["most_days"] < 30]
-    urgent = next((mrn for mrn in rng.sample(soon, len(soon)) if mrn not in {each["mrn"] for each in people}), None)
-    if urgent is not None:
-        people[-1] = dict(person(chart, urgent) or {})
     drugs, tests, visits = (rng.sample(each, _PEOPLE) for each in (DRUGS, TESTS, VISITS))
-    first = next((place for place, one in enumerate(people) if place and one["most_days"] < 30), 1)
+    first = next((place for place, one in enumerate(people) if place and _soon(one)), 1)
     if visits[first] != "late":
         late = visits.index("late")
         visits[first], visits[late] = visits[late], visits[first]
@@ -51,6 +55,10 @@ def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | N
         one["day"] = _day(rng, one)
     rng.shuffle(people)
     return {"patients": ", ".join(each["mrn"] for each in people), "people": people}
+
+
+def _soon(one: Mapping[str, Any]) -> bool:
+    return int(one["most_days"]) < 30
 
 
 def _day(rng: random.Random, one: Mapping[str, Any]) -> int:
