@@ -25,6 +25,7 @@ from mab_gym.tasking._catalogue import load_catalogue
 from mab_gym.tasking._family import Family
 from mab_gym.tasking._protocols import PROTOCOLS
 from mab_gym.tasking._taskset import DRAW, FROZEN, TaskSet
+from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.verdict import REWARDS
 
@@ -176,8 +177,14 @@ def _tasks(families: list[Family], chart: Chart, environment: Environment) -> Ta
         raise UsageError(f'{environment.id}: count goes with cases = "{DRAW}"')
     if not environment.count:
         return TaskSet(families, chart, environment.cases)
-    drawn = [replace(f, cases=tuple(f.draw_cases(chart, environment.seed, environment.count))) for f in families]
-    return TaskSet(drawn, chart, FROZEN)
+    seed, count = environment.seed, environment.count
+
+    def drawn(family: Family) -> tuple[Case, ...]:
+        # Once for each snapshot: hundreds of cases may take seconds. Another version of the family draws anew.
+        key = f"drawn {family.name} {id(family.draw)} {seed} {count}"
+        return chart.remember(key, lambda: (family.draw, tuple(family.draw_cases(chart, seed, count))))[1]
+
+    return TaskSet([replace(family, cases=drawn(family)) for family in families], chart, FROZEN)
 
 
 def _check_people(tasks: TaskSet, chart: Chart, environment: Environment) -> None:

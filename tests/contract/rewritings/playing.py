@@ -25,9 +25,9 @@ BEYOND = "mab_gym/MedAgentBench-Beyond-v0"
 FOLDERS = {
     path.parent.name: path.parent
     for path in sorted((ROOT / "tasks").glob("**/gold.jsonl"))
-    if not (path.parent / "course.py").is_file()
+    if not (path.parent / "course.py").is_file() and "casework" not in path.parts
 }
-"""The families without a clock."""
+"""The families without a clock that write what their prompt spells out; casework is judged by states, not by orders."""
 _ASSIGNED = ("id", "meta")
 """The elements that the server writes into every resource."""
 
