@@ -52,7 +52,7 @@ def test_a_request_may_be_passed_on_by_a_new_task() -> None:
         if line.startswith("PATCH") and body[0]["path"] == "/owner":
             task = "/".join(line.split("/")[-2:])
             mrn = next(
-                each["mrn"] for place, each in enumerate(case["queue"]) if int(task.split("/")[1].removeprefix("a")) % 1000 == place
+                each["mrn"] for place, each in enumerate(case["queue"]) if int(task.split("/a")[1]) % 1000 == place
             )
             return f"POST {base}/Task", {
                 "resourceType": "Task",
