@@ -146,7 +146,7 @@ def day_of(written: Any, now: datetime) -> datetime | None:
 
     Args:
         written: A date, dateTime or instant.
-        now: The record system's clock, whose zone a date is read in.
+        now: The record system's clock; a date is read in its zone.
     """
     if isinstance(written, str) and _DAY.fullmatch(written):
         try:

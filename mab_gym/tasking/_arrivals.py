@@ -1,4 +1,4 @@
-"""What comes in with a case: its ids, and the texts of documents."""
+"""Ids of the resources that come in with a case, and the texts of documents."""
 
 from __future__ import annotations
 

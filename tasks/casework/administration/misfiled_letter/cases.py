@@ -18,7 +18,7 @@ from .stories import STORIES
 BRANCHES = {"reached": 8, "caught": 8, "nobody": 7, "theirs": 7}
 _SENDERS = ("Practice", "Medicine", "Cardiology", "Regional Hospital", "Community Hospital", "University Hospital")
 _LISTED = ("aspirin", "omeprazole", "vitamin D", "famotidine", "cetirizine", "folic acid")
-"""What letters about strangers list."""
+"""Drugs that letters about strangers list."""
 
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:

@@ -1,4 +1,4 @@
-"""What letters from elsewhere tell and ask for, and what a hurried reader enters and orders because of them.
+"""Letters from elsewhere: their matter, and the entries and orders that a hurried reader makes of them.
 
 Each story has three entries: one that refers to the letter, one that refers to the first, and one that names the sender
 in a note alone. Doses are usual first doses by the labels of the drugs.

@@ -21,7 +21,7 @@ Taken = list[tuple[datetime, datetime]]
 
 @dataclass(slots=True)
 class _Work:
-    """What is known of the whole work."""
+    """Facts about the whole work."""
 
     notice: Notice
     times: list[Time]

@@ -33,7 +33,7 @@ class Time:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """When a person can come.
+    """The times at which a person can come.
 
     Attributes:
         weekdays: Days of the week from 0 for Monday; none for any.
@@ -64,7 +64,7 @@ def wish_of(data: Mapping[str, Any]) -> Wish:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What the clinic says about an absence.
+    """The clinic's rules about an absence.
 
     Attributes:
         who: The physician who is away.

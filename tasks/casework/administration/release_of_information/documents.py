@@ -25,7 +25,7 @@ WORDS = {
     "discharge": "the discharge summaries",
     "discharge and imaging": "the discharge summaries and the reports of diagnostic imaging",
 }
-"""How letters name what they ask for."""
+"""The words by which letters name documents."""
 _HIV = re.compile(r"\bHIV\b|immunodeficiency|antiretroviral", re.IGNORECASE)
 _TESTED = re.compile(r"HIV test[^.;\n]{0,80}\b(19|20)\d\d|(19|20)\d\d[^.;\n]{0,60}HIV test", re.IGNORECASE)
 _OPEN = re.compile(r"\bBRCA|genetic|hereditary", re.IGNORECASE)

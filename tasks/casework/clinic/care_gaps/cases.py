@@ -22,7 +22,7 @@ _LISTED: Final = 6
 """Topics of a person that are to be gone through, at most."""
 
 _INSTEAD: Final = ("told", "lapsed", "plain")
-"""What takes the place of people whom a small hospital doesn't have."""
+"""Slots that take the place of those for whom a small hospital has nobody."""
 
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:

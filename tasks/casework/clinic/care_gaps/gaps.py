@@ -1,4 +1,4 @@
-"""Which screening and vaccines are due, by what is known of a person.
+"""Screening and vaccines that are due, by the facts about a person.
 
 Screening: USPSTF, colorectal JAMA 2021;325:1965, breast JAMA 2024;331:1918, cervical JAMA 2018;320:674, osteoporosis
 JAMA 2018;319:2521, abdominal aorta JAMA 2019;322:2211, HIV JAMA 2019;321:2326. Vaccines: ACIP, adult schedule of 2024,
@@ -21,7 +21,7 @@ _YEAR: Final = 365.25
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What is known of a person.
+    """The facts about a person.
 
     Attributes:
         born: Day of birth.

@@ -32,7 +32,7 @@ _TOLD: Final = (
     ("pneumococcal", "pneumonia shot"),
     ("rsv", "rsv shot"),
 )
-"""What notes tell of, by the key that it has."""
+"""Tests and vaccines that notes tell of, by key."""
 _MONTH: Final = rf"({'|'.join(_MONTHS)}) (\d{{4}})"
 _PEOPLE: Final = re.compile(r"\(MRN (\w+)\): ([^;]+)")
 _ORDERS: Final = {

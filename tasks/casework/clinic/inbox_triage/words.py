@@ -1,4 +1,4 @@
-"""What nurses write to the desk. The tone of a message says nothing of its weight; `END` says who has to know."""
+"""Messages of nurses to the desk. The tone of a message says nothing of its weight; `END` says who has to know."""
 
 from __future__ import annotations
 
@@ -86,4 +86,4 @@ TONES: Final = (
     "Second message about this. ",
     "Sorry to bother you. ",
 )
-"""How messages begin, whatever they are about."""
+"""Beginnings of messages, whatever they are about."""

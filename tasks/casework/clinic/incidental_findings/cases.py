@@ -25,7 +25,7 @@ _SLOTS: Final[Mapping[str, Sequence[str]]] = {
 }
 
 _INSTEAD: Final = ("overdue", "later", "clean")
-"""What takes the place of people whom a small hospital doesn't have."""
+"""Slots that take the place of those for whom a small hospital has nobody."""
 
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:

@@ -41,7 +41,7 @@ _EGFR_BEFORE_2021 = "62238-1"
 
 @dataclass(frozen=True, slots=True)
 class _Supply:
-    """What the pharmacy gave out last: when it is used up, days since, how long it lasts, its address, who gave it."""
+    """The pharmacy's last supply: the day it is used up, days since, days it lasts, its address, the pharmacy."""
 
     out: date
     since: int
@@ -52,7 +52,7 @@ class _Supply:
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """What visit and tests say of a drug: if it can be renewed, and until when.
+    """The standing of a drug by visit and tests: if it can be renewed, and until which day.
 
     Attributes:
         due: The day from which on a visit or a test is too old; None if one is already, or is missing.

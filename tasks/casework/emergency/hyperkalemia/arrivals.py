@@ -1,4 +1,4 @@
-"""What came in with the case: the visit, the triage note, vital signs, a weight, and the first results."""
+"""Arrivals: the visit, the triage note, vital signs, a weight, and the first results."""
 
 from __future__ import annotations
 

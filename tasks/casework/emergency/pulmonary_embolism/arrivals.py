@@ -1,4 +1,4 @@
-"""What came in with the case: the visit, the triage note, vital signs and a weight."""
+"""Arrivals: the visit, the triage note, vital signs and a weight."""
 
 from __future__ import annotations
 

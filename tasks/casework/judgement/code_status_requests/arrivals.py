@@ -1,4 +1,4 @@
-"""What comes in with a case: Tasks for the resident on call, and drafts that some of them are about."""
+"""Arrivals: Tasks for the resident on call, and drafts that some of them are about."""
 
 from __future__ import annotations
 

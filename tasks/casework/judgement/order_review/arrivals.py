@@ -1,4 +1,4 @@
-"""What comes in with a case: the drafts of a colleague."""
+"""Arrivals: the drafts of a colleague."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What notes say of drugs, as the solution reads them."""
+"""Statements of notes on drugs, as the solution reads them."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Home:
 
 @dataclass(slots=True)
 class Person:
-    """What decides about orders.
+    """The facts that decide about orders.
 
     Attributes:
         age: Completed years.

@@ -1,4 +1,4 @@
-"""What an order is worth in a person: to be released, changed or refused.
+"""The worth of an order for a person: to be released, changed or refused.
 
 Sources: labels (US FDA, prescribing information) of sumatriptan (coronary, cerebral and peripheral artery disease),
 propranolol (asthma), bupropion (seizures, withdrawal from alcohol), apixaban (mechanical valves), simvastatin
@@ -62,7 +62,7 @@ class Right(NamedTuple):
 
 
 class Worth(NamedTuple):
-    """What is to become of a draft.
+    """The right end of a draft.
 
     Attributes:
         end: ``release``, ``change`` or ``refuse``.

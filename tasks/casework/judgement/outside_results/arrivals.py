@@ -1,4 +1,4 @@
-"""What comes in with a case: faxes, and what the last shift made of the one that it filed."""
+"""Arrivals: faxes, and the entries that the last shift made of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes in with a case: results, their requests, a Task for each, and calls that colleagues made or tried."""
+"""Arrivals: results, their requests, a Task for each, and calls that colleagues made or tried."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came in about the four: two plans for leaving, signs, results, a test, a prescription for home, and a visit."""
+"""Arrivals about the four: two plans for leaving, signs, results, a test, a prescription for home, and a visit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who can go home today in a case, with the home drug, the illness and the physicians of the chart."""
+"""People who can go home today in a case, with the home drug, the illness and the physicians of the chart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes in for each of the five since 07:30: a nurse's message, vital signs, results, an order of the night."""
+"""Arrivals for each of the five since 07:30: a nurse's message, vital signs, results, an order of the night."""
 
 from __future__ import annotations
 

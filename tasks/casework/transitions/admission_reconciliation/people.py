@@ -264,7 +264,7 @@ def _needed(order: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Telling:
-    """What notes make of a fact.
+    """A fact as notes tell it.
 
     Attributes:
         age: The age of the last note that tells it; None if there is none.

@@ -1,4 +1,4 @@
-"""What came in with the case: the stay, the note of the admission, vital signs and first results."""
+"""Arrivals: the stay, the note of the admission, vital signs and first results."""
 
 from __future__ import annotations
 

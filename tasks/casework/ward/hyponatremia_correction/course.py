@@ -31,5 +31,5 @@ def begin(case: Case, chart: Chart) -> Course:
 
 
 def _reply(message: Message, stay: StayRecord) -> Answer | None:
-    """Who was paged answers."""
+    """Answers a page."""
     return Answer("Thank you, I agree with going by the page. Please keep me posted.", 20) if message.urgent else None

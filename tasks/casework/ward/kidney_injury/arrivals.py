@@ -1,4 +1,4 @@
-"""What came in this morning: creatinine, potassium, vital signs, a nurse's message, a urine, a colleague's order."""
+"""Arrivals of this morning: creatinine, potassium, vital signs, a nurse's message, a urine, a colleague's order."""
 
 from __future__ import annotations
 

@@ -20,12 +20,12 @@ ALWAYS = (
     "ibuprofen", "naproxen", "ketorolac", "diclofenac", "celecoxib", "meloxicam", "gliflozin", "gentamicin",
     "tobramycin", "amikacin",
 )  # fmt: skip
-"""What is stopped from stage 1 on, whatever the pressure (CLN-210)."""
+"""Drugs that are stopped from stage 1 on, whatever the pressure (CLN-210)."""
 ORDERS = (
     "Ibuprofen tablet 600 mg", "Naproxen tablet 500 mg", "Ketorolac injection 30 mg/mL",
     "Potassium chloride extended-release tablet 20 mEq", "Magnesium oxide tablet 400 mg",
 )  # fmt: skip
-"""What a colleague may have ordered."""
+"""Orders that a colleague may have written."""
 MOST_RISE = 1.8
 """mg/dL that creatinine rises at most from the last one, which may be a day old."""
 _NOT_FOR = (

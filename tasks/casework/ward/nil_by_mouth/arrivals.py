@@ -1,4 +1,4 @@
-"""What came in: the surgeon's letter, two sheets, a colleague's orders, and messages of nurse and theatre."""
+"""Arrivals: the surgeon's letter, two sheets, a colleague's orders, and messages of nurse and theatre."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ LOSSES = {
     "Acute decompensated heart failure": "furosemide",
     "Alcohol withdrawal": "the kidneys, which waste them after years of alcohol",
 }
-"""How potassium and magnesium are lost, by the principal diagnosis."""
+"""The ways in which potassium and magnesium are lost, by the principal diagnosis."""
 _DRUGS = {"furosemide"}
 """Losses that ask for an order of the drug."""
 _ALCOHOL = "Alcohol dependence"

@@ -1,4 +1,4 @@
-"""What came in with the case: the stay, its note and results, the form of consent, and another hospital's letter."""
+"""Arrivals: the stay, its note and results, the form of consent, and another hospital's letter."""
 
 from __future__ import annotations
 

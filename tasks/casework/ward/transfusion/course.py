@@ -32,5 +32,5 @@ def begin(case: Case, chart: Chart) -> Course:
 
 
 def _reply(message: Message, stay: StayRecord) -> Answer | None:
-    """Who was paged answers."""
+    """Answers a page."""
     return Answer("Thank you for telling me. I am coming by.", 15) if message.urgent else None

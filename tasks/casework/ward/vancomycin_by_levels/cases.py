@@ -22,7 +22,7 @@ NEPHROTOXINS = (
     "ibuprofen", "naproxen", "ketorolac", "diclofenac", "celecoxib", "meloxicam", "lisinopril", "losartan",
     "valsartan", "gentamicin", "empagliflozin",
 )  # fmt: skip
-"""What the page on kidney injury stops or holds, of what is ordered here (CLN-210)."""
+"""Drugs ordered here that the page on kidney injury stops or holds (CLN-210)."""
 _CLEARANCE = {
     "usual": (0.93, 1.08), "quick": (1.5, 1.7), "slow": (0.66, 0.73), "injury": (0.93, 1.08), "negative": (0.93, 1.08)
 }  # fmt: skip
