@@ -14,7 +14,7 @@ from mab_gym.casework import CaseJudge, Written, note_text
 from mab_gym.casework.reading import codes_of, concept_text, moment_of, patient_of, references_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Result, number, text
+from mab_gym.tasking.judging import Result, number, once, text
 from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import arrive, entries_of, letter_of, task_of
@@ -26,7 +26,7 @@ _UNTRUE = {"entered-in-error", "refuted"}
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges the work, by whose the letter is."""
     whose, mrn = case["whose"], case["mrn"]
-    arrivals = arrive(case, chart)
+    arrivals = once(result, "arrivals", lambda: arrive(case, chart))
     judge = CaseJudge(case, chart, result, [whose] if whose else [], arrivals)
     right_there = whose == mrn
     task = judge.changes.of(task_of(case))

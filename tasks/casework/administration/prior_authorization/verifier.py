@@ -15,7 +15,7 @@ from mab_gym.casework import CaseJudge, DocumentDue, ItemDue, TestDue, Written
 from mab_gym.casework.reading import concept_text, listed, member, patient_of, references_in, references_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Result, number
+from mab_gym.tasking.judging import Result, number, once
 from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import arrive, prescription_of, task_of
@@ -30,7 +30,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges each request, then the whole."""
     requests = case["requests"]
     people = [each["mrn"] for each in requests]
-    judge = CaseJudge(case, chart, result, people, arrive(case, chart))
+    judge = CaseJudge(case, chart, result, people, once(result, "arrivals", lambda: arrive(case, chart)))
     sent = [_sent(judge, request) for request in requests]
     for place, request in enumerate(requests):
         form = judge.document(f"form.{place + 1}", _form(request), about=f"Patient/{request['mrn']}")

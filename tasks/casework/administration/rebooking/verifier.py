@@ -13,7 +13,7 @@ from mab_gym.casework import CaseJudge, Written
 from mab_gym.casework.reading import listed, member, moment_of, patient_of, references_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Result, number
+from mab_gym.tasking.judging import Result, number, once
 from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import arrive, old_of, task_of
@@ -24,7 +24,9 @@ Visit = Mapping[str, Any]
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges each visit, then the whole."""
     visits = case["visits"]
-    judge = CaseJudge(case, chart, result, [each["mrn"] for each in visits], arrive(case, chart))
+    judge = CaseJudge(
+        case, chart, result, [each["mrn"] for each in visits], once(result, "arrivals", lambda: arrive(case, chart))
+    )
     taken: list[str] = []
     for place, visit in enumerate(visits):
         _visit(judge, chart, case, place, visit, taken)

@@ -15,7 +15,7 @@ from mab_gym.casework import CaseJudge, Written
 from mab_gym.casework.reading import codes_of, listed, member, patient_of, references_of, text_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Result, number
+from mab_gym.tasking.judging import Result, number, once
 from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import arrive, letter_of, task_of
@@ -26,7 +26,9 @@ Request = Mapping[str, Any]
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges each request, then the whole."""
     requests = case["requests"]
-    judge = CaseJudge(case, chart, result, [each["mrn"] for each in requests], arrive(case, chart))
+    judge = CaseJudge(
+        case, chart, result, [each["mrn"] for each in requests], once(result, "arrivals", lambda: arrive(case, chart))
+    )
     released = [_manifests(judge, case, place, request) for place, request in enumerate(requests)]
     right = [_task(judge, case, place, request) for place, request in enumerate(requests)]
     for place, request in enumerate(requests):

@@ -15,7 +15,7 @@ from mab_gym.casework import CaseJudge, Written
 from mab_gym.casework.reading import patient_of, references_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Result
+from mab_gym.tasking.judging import Result, once
 from mab_gym.tasking.judging import number as expected
 from mab_gym.tasking.verdict import Verdict
 
@@ -35,7 +35,7 @@ _PAGED = ("rapid", "resident", "attending")
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges the desk, message by message."""
     queue = case["queue"]
-    came = arrive(case, chart)
+    came = once(result, "arrivals", lambda: arrive(case, chart))
     judge = CaseJudge(case, chart, result, [each["mrn"] for each in queue], came)
     missed = over = False
     for place, each in enumerate(queue):

@@ -16,7 +16,7 @@ from mab_gym.casework import CaseJudge, Written
 from mab_gym.casework.reading import codes_of, concept_text, listed, member, number, patient_of, references_of, text_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Result
+from mab_gym.tasking.judging import Result, once
 from mab_gym.tasking.judging import number as expected
 from mab_gym.tasking.verdict import Verdict
 
@@ -31,7 +31,7 @@ Asked = Mapping[str, Any]
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges the queue, request by request."""
     queue = case["queue"]
-    tasks = arrive(case, chart)
+    tasks = once(result, "arrivals", lambda: arrive(case, chart))
     judge = CaseJudge(case, chart, result, [each["mrn"] for each in queue], tasks)
     under, over = False, False
     people = {f"Patient/{each['mrn']}" for each in queue}

@@ -12,7 +12,7 @@ from mab_gym.casework import CaseJudge, arrival_id
 from mab_gym.casework.reading import codes_of, patient_of, text_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Result, text
+from mab_gym.tasking.judging import Result, once, text
 from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import arrive
@@ -23,7 +23,7 @@ _REJECTED = ("rejected", "cancelled", "failed")
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges Tasks, drafts, orders, messages and the answer."""
-    arrivals = chart.remember(("code status arrivals", repr(case.params)), lambda: arrive(case, chart))
+    arrivals = once(result, "arrivals", lambda: arrive(case, chart))
     judge = CaseJudge(case, chart, result, [each["mrn"] for each in case["requests"]], arrivals)
     under, over = False, False
     for place, request in enumerate(case["requests"]):

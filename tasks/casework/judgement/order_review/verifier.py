@@ -13,7 +13,7 @@ from mab_gym.casework import CaseJudge, Written
 from mab_gym.casework.reading import codes_of, listed, member, number, patient_of, quantity_of, text_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Result
+from mab_gym.tasking.judging import Result, once
 from mab_gym.tasking.judging import number as number_due
 from mab_gym.tasking.meaning._reading import read
 from mab_gym.tasking.meaning._said import Facet
@@ -36,7 +36,7 @@ _UNITS = {
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges drafts, messages and the answer."""
-    arrivals = chart.remember(("order review drafts", repr(case.params)), lambda: arrive(case, chart))
+    arrivals = once(result, "arrivals", lambda: arrive(case, chart))
     judge = CaseJudge(case, chart, result, arrivals=arrivals)
     judge.claim(
         *judge.messages(to=(case["prescriber"],), about=[f"MedicationRequest/{each['id']}" for each in arrivals])

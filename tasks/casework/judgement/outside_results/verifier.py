@@ -13,7 +13,7 @@ from mab_gym.casework import CaseJudge, Written, arrival_id
 from mab_gym.casework.reading import codes_of, patient_of, quantity_of, references_in, references_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Result, text
+from mab_gym.tasking.judging import Result, once, text
 from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import ROOM, arrive
@@ -22,7 +22,7 @@ from .cases import TESTS, Test, hospital_value
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges faxes, results, Tasks and the answer."""
-    arrivals = chart.remember(("faxes", repr(case.params)), lambda: arrive(case, chart))
+    arrivals = once(result, "arrivals", lambda: arrive(case, chart))
     people = [each["mrn"] for each in case["faxes"] if each["mrn"]]
     people += [each["other"] for each in case["faxes"] if each["kind"] == "misfiled"]
     judge = CaseJudge(case, chart, result, people, arrivals)

@@ -13,7 +13,7 @@ from mab_gym.casework import CaseJudge, arrival_id
 from mab_gym.casework.reading import patient_of, references_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Expected, Result, text
+from mab_gym.tasking.judging import Expected, Result, once, text
 from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import ROOM, arrive
@@ -29,7 +29,7 @@ def _open(each: Mapping[str, Any], result: Result) -> bool:
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges calls, messages and the answer."""
-    arrivals = chart.remember(("results that came in", repr(case.params)), lambda: arrive(case, chart))
+    arrivals = once(result, "arrivals", lambda: arrive(case, chart))
     judge = CaseJudge(case, chart, result, [each["mrn"] for each in case["results"]], arrivals)
     under, over = False, False
     for place, each in enumerate(case["results"]):

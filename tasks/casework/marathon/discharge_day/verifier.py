@@ -16,7 +16,7 @@ from mab_gym.casework import CaseJudge, Written
 from mab_gym.casework.reading import day_of, listed, member, patient_of, references_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Expected, Result
+from mab_gym.tasking.judging import Expected, Result, once
 from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import PRESCRIPTION, TEST, VISIT, arrive, came
@@ -29,7 +29,7 @@ _ENDED = ("stopped", "cancelled", "revoked", "completed", "entered-in-error", "e
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges the four, the pages and the answer."""
-    arrivals = chart.remember(("discharge day", repr(case.params)), lambda: arrive(case, chart))
+    arrivals = once(result, "arrivals", lambda: arrive(case, chart))
     people, free = case["people"], result.knowledge == "none"
     judge = CaseJudge(case, chart, result, [each["mrn"] for each in people], arrivals)
     under = over = False

@@ -15,7 +15,7 @@ from mab_gym.casework import CaseJudge, DrugDue, TestDue, Written, arrival_id, r
 from mab_gym.casework.reading import patient_of, references_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Expected, Result
+from mab_gym.tasking.judging import Expected, Result, once
 from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import NIGHT, ROOM, arrive
@@ -49,7 +49,7 @@ _CT = TestDue(
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges orders, pages and the answer."""
-    arrivals = chart.remember(("morning round", repr(case.params)), lambda: arrive(case, chart))
+    arrivals = once(result, "arrivals", lambda: arrive(case, chart))
     people = case["people"]
     judge = CaseJudge(case, chart, result, [each["mrn"] for each in people], arrivals)
     under = over = False

@@ -24,7 +24,7 @@ from mab_gym.casework.reading import (
 )
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Result
+from mab_gym.tasking.judging import Result, once
 from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import PATIENT, RELATIVE, arrive
@@ -55,7 +55,7 @@ class _Told:
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges the reconciliation."""
-    judge = CaseJudge(case, chart, result, arrivals=arrive(case, chart))
+    judge = CaseJudge(case, chart, result, arrivals=once(result, "arrivals", lambda: arrive(case, chart)))
     made = [each for each in judge.changes.created("MedicationStatement") if patient_of(each.resource) == _mrn(case)]
     uncited: list[str] = []
     topics: list[tuple[str, ...]] = []

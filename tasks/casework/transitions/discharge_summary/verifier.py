@@ -12,7 +12,7 @@ from mab_gym.casework import CaseJudge, DocumentDue, SectionDue, arrival_id
 from mab_gym.casework.reading import listed, references_in, references_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Result
+from mab_gym.tasking.judging import Result, once
 from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import AGAIN, CANCELLED, CHANGED, FALSE_CR, FALSE_K, IMAGE, NEW, REVOKED, TEST, VISIT, arrive
@@ -23,7 +23,7 @@ _KINDS = ("Composition", "Task", "MedicationRequest", "ServiceRequest", "Appoint
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges the Composition and what was sent."""
-    judge = CaseJudge(case, chart, result, arrivals=arrive(case, chart))
+    judge = CaseJudge(case, chart, result, arrivals=once(result, "arrivals", lambda: arrive(case, chart)))
     by_the_page = result.knowledge != "none"
     due = DocumentDue(
         statuses=("final", "amended"),

@@ -15,7 +15,7 @@ from mab_gym.casework.reading import listed, member, moment_of, references_of
 from mab_gym.dynamics._requests import asked_tests
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Result
+from mab_gym.tasking.judging import Result, once
 from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import BOOKED, arrive
@@ -38,7 +38,7 @@ class _Visit:
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges the bookings."""
-    judge = CaseJudge(case, chart, result, arrivals=arrive(case, chart))
+    judge = CaseJudge(case, chart, result, arrivals=once(result, "arrivals", lambda: arrive(case, chart)))
     known, loose = clinics(chart), result.knowledge == "none"
     limits, booked, leaves = limits_of(case.params), case["booked"], date.fromisoformat(case["leaves"])
     late = f"Appointment/{arrival_id(case, BOOKED)}"

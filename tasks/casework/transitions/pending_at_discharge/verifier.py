@@ -14,7 +14,7 @@ from mab_gym.casework import CaseJudge, TestDue
 from mab_gym.casework.reading import references_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Result
+from mab_gym.tasking.judging import Result, once
 from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import ANSWER, OTHER, TEST, arrive, came, orderer
@@ -24,7 +24,9 @@ SEVENTH = 7
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges the work on all people."""
-    judge = CaseJudge(case, chart, result, people=case["people"], arrivals=arrive(case, chart))
+    judge = CaseJudge(
+        case, chart, result, people=case["people"], arrivals=once(result, "arrivals", lambda: arrive(case, chart))
+    )
     for place, one in enumerate(case["patients"]):
         if one["role"] == "stays":
             continue

@@ -20,7 +20,7 @@ from mab_gym.dynamics.emergency import clinicians
 from mab_gym.dynamics.outcomes import without_stay
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Result
+from mab_gym.tasking.judging import Result, once
 from mab_gym.tasking.stay import Given, StayRecord
 from mab_gym.tasking.verdict import Verdict
 
@@ -45,7 +45,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     if result.course is None:
         return without_stay(result)
     record = result.course
-    stay = StayCaseJudge(case, chart, result, record, arrivals=arrive(case, chart))
+    stay = StayCaseJudge(case, chart, result, record, arrivals=once(result, "arrivals", lambda: arrive(case, chart)))
     stay.safety()
     if not record.finished:
         return stay.verdict()

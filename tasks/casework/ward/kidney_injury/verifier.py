@@ -15,7 +15,7 @@ from mab_gym.casework import CaseJudge, DrugDue, TestDue, Written, arrival_id, r
 from mab_gym.casework.reading import concept_text, patient_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Result, number
+from mab_gym.tasking.judging import Result, number, once
 from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import CREATININE_AT, ORDER_AT, arrive
@@ -57,7 +57,7 @@ _FLUIDS = ("sodium chloride", "lactated ringer", "ringer", "plasma-lyte", "album
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges orders, tests, the consult and the answer."""
-    arrivals = chart.remember(("kidney injury came in", repr(case.params)), lambda: arrive(case, chart))
+    arrivals = once(result, "arrivals", lambda: arrive(case, chart))
     judge = CaseJudge(case, chart, result, arrivals=arrivals)
     injured = case["stage"] > 0
     order = f"MedicationRequest/{arrival_id(case, ORDER_AT)}"

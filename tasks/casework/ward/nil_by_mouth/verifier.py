@@ -16,7 +16,7 @@ from mab_gym.casework import CaseJudge, DrugDue, TestDue, Written
 from mab_gym.casework.reading import listed, member, moment_of, patient_of, text_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Result, text
+from mab_gym.tasking.judging import Result, once, text
 from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import arrive, letter_of, orders_of
@@ -40,7 +40,7 @@ _CLOSE = timedelta(minutes=15)
 
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges orders, tests, fasting, messages and the answer."""
-    arrivals = chart.remember(("nil by mouth came in", repr(case.params)), lambda: arrive(case, chart))
+    arrivals = once(result, "arrivals", lambda: arrive(case, chart))
     judge = CaseJudge(case, chart, result, arrivals=arrivals)
     letter, late, surgeon = letter_of(case), case["late"], case["surgeon"]
     _drugs(judge, case)
