@@ -8,18 +8,20 @@ family's ``arrivals.py``, and `visit_course` its course on the clock.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from mab_gym.cohort.hospital._catalogue import ANALYTES
 from mab_gym.dynamics._body import Body
 from mab_gym.dynamics._results import with_value
+from mab_gym.dynamics._settings import Studies
 from mab_gym.dynamics.course import CONTINUOUS, Course
-from mab_gym.dynamics.inpatients import CREATININE, HEIGHT, WEIGHT
+from mab_gym.dynamics.inpatients import CREATININE, HEIGHT, WEIGHT, age_of, drug_name
 from mab_gym.dynamics.physiology._creatinine import estimated_gfr
-from mab_gym.tasking._arrivals import arrival_id, text_attachment
+from mab_gym.tasking._arrivals import arrival_id, note_text, text_attachment
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.stay import StayRecord
@@ -28,9 +30,11 @@ __all__ = [
     "POUNDS",
     "Signs",
     "Visitor",
+    "bought_now",
     "clinicians",
     "creatinine_for",
     "done_at",
+    "findings_of",
     "found_at",
     "home_orders",
     "ideal_weight",
@@ -96,9 +100,7 @@ def _look(chart: Chart, mrn: str) -> Visitor | None:
         return None
     if any(each for each in chart.search("Encounter", patient=mrn, status="in-progress", _count="5")):
         return None
-    born = date.fromisoformat(patient["birthDate"])
-    now = chart.now.date()
-    age = now.year - born.year - ((now.month, now.day) < (born.month, born.day))
+    age = age_of(patient, chart.now)
     weight, height, creatinine = (chart.latest(mrn, code) for code in (WEIGHT, HEIGHT, CREATININE))
     if age < 18 or weight is None or not 38 <= weight.value <= 180:
         return None
@@ -128,18 +130,12 @@ def home_orders(chart: Chart, mrn: str, words: Sequence[str] = ()) -> Mapping[st
 
     def look() -> Mapping[str, str]:
         found = chart.search("MedicationRequest", patient=mrn, status="active", _count="200")
-        return {f"MedicationRequest/{each['id']}": _named(each) for each in found if each.get("intent") == "order"}
+        return {f"MedicationRequest/{each['id']}": drug_name(each) for each in found if each.get("intent") == "order"}
 
     known = chart.remember(("home orders", mrn), look)
     if not words:
         return known
     return {address: name for address, name in known.items() if any(word in name for word in words)}
-
-
-def _named(order: Mapping[str, Any]) -> str:
-    concept = order.get("medicationCodeableConcept", {})
-    words = [concept.get("text", ""), *(coding.get("display", "") for coding in concept.get("coding", ()))]
-    return " ".join(words).lower()
 
 
 def words_of_problems(chart: Chart, mrn: str) -> str:
@@ -361,6 +357,11 @@ def _quantity(value: float, code: str, unit: str) -> dict[str, Any]:
     return {"value": value, "unit": unit, "system": _UCUM, "code": code}
 
 
+def findings_of(case: Case) -> Studies:
+    """Returns what examinations find in a case: its parameter ``findings``, by the name of the examination."""
+    return lambda examination, told: str(case["findings"].get(examination, ""))
+
+
 def visit_course(case: Case, chart: Chart, encounter: str, body: Body, horizon: int, **settings: Any) -> Course:
     """Returns the course of a visit.
 
@@ -384,6 +385,22 @@ def visit_course(case: Case, chart: Chart, encounter: str, body: Body, horizon: 
         meals=(),
         **settings,
     )
+
+
+def bought_now(documents: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    """Returns a drug that is bought now, as notes say: told with its dose, and nowhere told as stopped; empty if none.
+
+    Args:
+        documents: DocumentReferences.
+        names: The drugs, in lower case; the first of them that is bought is returned.
+    """
+    text = "\n".join(note_text(each) for each in documents)
+    for name in names:
+        takes = re.search(rf"{name} \d+ mg,? ?(?:from the|without|over the|OTC|\d+x/week)", text)
+        stopped = re.search(rf"(?:stopped|gave up|no longer takes) {name}|OTC {name} (?:stopped|not taken)", text)
+        if takes and not stopped:
+            return name
+    return ""
 
 
 def done_at(stay: StayRecord, examination: str) -> list[int]:

@@ -19,8 +19,10 @@ __all__ = [
     "WEIGHT",
     "Inpatient",
     "active_drugs",
+    "age_of",
     "course_of",
     "diagnoses",
+    "drug_name",
     "egfr",
     "handbook_page",
     "inpatient",
@@ -106,7 +108,7 @@ def _look(chart: Chart, mrn: str) -> Inpatient | None:
     weight = chart.latest(mrn, WEIGHT)
     if patient is None or not stays or weight is None or patient.get("deceasedDateTime"):
         return None
-    years = _age(patient, chart.now)
+    years = age_of(patient, chart.now)
     people = [str(each.get("individual", {}).get("reference", "")) for each in stays[0].get("participant", ())]
     people = [each for each in people if each]
     if years < 18 or not people or not 40 <= weight.value <= 180:
@@ -126,7 +128,8 @@ def _lies_in(encounter: Mapping[str, Any]) -> bool:
     return encounter.get("class", {}).get("code") in ("IMP", "ACUTE", "NONAC")
 
 
-def _age(patient: Mapping[str, Any], now: datetime) -> int:
+def age_of(patient: Mapping[str, Any], now: datetime) -> int:
+    """Returns the completed years of a Patient."""
     born = date.fromisoformat(patient["birthDate"])
     return now.year - born.year - ((now.month, now.day) < (born.month, born.day))
 
@@ -136,7 +139,7 @@ def active_drugs(chart: Chart, mrn: str) -> Mapping[str, str]:
 
     def look() -> Mapping[str, str]:
         orders = chart.search("MedicationRequest", patient=mrn, status="active", _count="200")
-        return {f"MedicationRequest/{each['id']}": _named(each) for each in orders if _within(each)}
+        return {f"MedicationRequest/{each['id']}": drug_name(each) for each in orders if _within(each)}
 
     return chart.remember(("active drugs", mrn), look)
 
@@ -146,7 +149,8 @@ def _within(order: Mapping[str, Any]) -> bool:
     return any(coding.get("code") == "inpatient" for coding in codings)
 
 
-def _named(order: Mapping[str, Any]) -> str:
+def drug_name(order: Mapping[str, Any]) -> str:
+    """Returns the words by which an order of the chart names its drug, in lower case."""
     concept = order.get("medicationCodeableConcept", {})
     words = [concept.get("text", ""), *(coding.get("display", "") for coding in concept.get("coding", ()))]
     return " ".join(words).lower()

@@ -14,6 +14,7 @@ __all__ = [
     "loinc_of",
     "message",
     "moment_of",
+    "newest_by_code",
     "newest_valid",
     "quantity",
     "status_change",
@@ -106,6 +107,15 @@ def time_after(waited: Mapping[str, Any]) -> datetime:
 def newest_valid(results: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Returns the first of some results, the newest first, that has a value and was not taken back."""
     return next(each for each in results if each["status"] != "entered-in-error" and "valueQuantity" in each)
+
+
+def newest_by_code(results: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Returns of results, the newest first, the first of each LOINC code that has a value and was not taken back."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for each in results:
+        if each["status"] != "entered-in-error" and "valueQuantity" in each:
+            found.setdefault(loinc_of(each), each)
+    return found
 
 
 def moment_of(result: Mapping[str, Any]) -> datetime:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from mab_gym.casework import note_text
-from mab_gym.dynamics.emergency import POUNDS
-from mab_gym.dynamics.inpatients import WEIGHT
+from mab_gym.dynamics.emergency import POUNDS, bought_now
+from mab_gym.dynamics.inpatients import WEIGHT, age_of
 from mab_gym.dynamics.orders import (
     drug_order,
     lab_order,
-    loinc_of,
     message,
+    newest_by_code,
     quantity,
     status_change,
     time_after,
@@ -40,7 +38,7 @@ def solve(case: Case, desk: Desk) -> Solution:
     patient = (yield desk.get("Patient", _id=mrn)).resources[0]
     codes = ",".join((_POTASSIUM, _CREATININE, _GLUCOSE, WEIGHT))
     reply = yield desk.get("Observation", patient=mrn, code=codes, _sort="-date", _count="12")
-    first = _newest(reply.resources)
+    first = newest_by_code(reply.resources)
     potassium, begun = first[_POTASSIUM], desk.now
     spoilt = desk.decide("a haemolysed specimen", "note" in potassium, {"haemolysed": lambda: False})
     level = potassium["valueQuantity"]["value"]
@@ -57,7 +55,7 @@ def solve(case: Case, desk: Desk) -> Solution:
     reply = yield desk.get("Condition", patient=mrn, category="problem-list-item", _count="200")
     coronary = any(words in str(each["code"]).lower() for each in reply.resources for words in CORONARY)
     reply = yield desk.get("DocumentReference", patient=mrn, date=f"ge{_years_ago(desk.now, 12)}", _count="250")
-    bought = desk.rule("otc", _bought(reply.resources), lambda: "")
+    bought = desk.rule("otc", bought_now(reply.resources, SOLD), lambda: "")
     if spoilt:
         yield desk.wait(62)
         reply = yield desk.get("Observation", patient=mrn, code=_POTASSIUM, _sort="-date", _count="2")
@@ -74,7 +72,7 @@ def solve(case: Case, desk: Desk) -> Solution:
     weight = first[WEIGHT]["valueQuantity"]
     kilograms = weight["value"] if weight["code"] == "kg" else weight["value"] / POUNDS
     creatinine, sugar = (first[code]["valueQuantity"]["value"] for code in (_CREATININE, _GLUCOSE))
-    filtration = estimated_gfr(creatinine, patient["gender"], _age(patient, desk.now))
+    filtration = estimated_gfr(creatinine, patient["gender"], age_of(patient, desk.now))
     less = desk.decide(
         "weight below 60 kg, eGFR below 30 or glucose below 126",
         kilograms < 60 or filtration < 30 or sugar < 126,
@@ -146,38 +144,14 @@ def solve(case: Case, desk: Desk) -> Solution:
     yield desk.finish(desk.decide("what was given and seen", [final, units if shifts else 0, lowest]))
 
 
-def _newest(resources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for each in resources:
-        if each["status"] != "entered-in-error" and "valueQuantity" in each:
-            found.setdefault(loinc_of(each), each)
-    return found
-
-
 def _raises(order: Mapping[str, Any]) -> bool:
     named = str(order["medicationCodeableConcept"]).lower()
     return any(word in named for word in RAISING)
 
 
-def _bought(documents: Sequence[Mapping[str, Any]]) -> str:
-    """Returns a drug that is bought now, as notes say: told with its dose, and nowhere told as stopped."""
-    text = "\n".join(note_text(each) for each in documents)
-    for name in SOLD:
-        takes = re.search(rf"{name} \d+ mg,? ?(?:from the|without|over the|OTC|\d+x/week)", text)
-        stopped = re.search(rf"(?:stopped|gave up|no longer takes) {name}|OTC {name} (?:stopped|not taken)", text)
-        if takes and not stopped:
-            return str(name)
-    return ""
-
-
 def _physician(roles: Sequence[Mapping[str, Any]]) -> str:
     found = [each for each in roles if each["code"][0].get("text") == "Physician"]
     return str(found[0]["practitioner"]["reference"])
-
-
-def _age(patient: Mapping[str, Any], now: datetime) -> int:
-    born = date.fromisoformat(patient["birthDate"])
-    return now.year - born.year - ((now.month, now.day) < (born.month, born.day))
 
 
 def _years_ago(now: datetime, years: int) -> str:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from mab_gym.dynamics.emergency import POUNDS
 from mab_gym.dynamics.inpatients import WEIGHT
-from mab_gym.dynamics.orders import drug_order, lab_order, loinc_of, message, quantity, status_change, time_after
+from mab_gym.dynamics.orders import (
+    drug_order,
+    lab_order,
+    loinc_of,
+    message,
+    newest_by_code,
+    quantity,
+    status_change,
+    time_after,
+)
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Solution
 
@@ -28,7 +37,7 @@ def solve(case: Case, desk: Desk) -> Solution:
     reply = yield desk.get("Encounter", patient=mrn, status="in-progress")
     attending = reply.resources[0]["participant"][0]["individual"]["reference"]
     reply = yield desk.get("Observation", patient=mrn, code=f"{_POTASSIUM},{WEIGHT}", _sort="-date", _count="8")
-    first = _newest(reply.resources)
+    first = newest_by_code(reply.resources)
     weight = first[WEIGHT]["valueQuantity"]
     kilograms = weight["value"] if weight["code"] == "kg" else weight["value"] / POUNDS
     yield desk.get("DocumentReference", patient=mrn, type="54094-8", _sort="-date", _count="1")
@@ -79,7 +88,7 @@ def solve(case: Case, desk: Desk) -> Solution:
             "Observation", patient=mrn, code=codes, date=f"ge{begun.isoformat()}", _sort="-date", _count="30"
         )
         valid = [each for each in reply.resources if "note" not in each]
-        found = {code: each["valueQuantity"]["value"] for code, each in _newest(valid).items()}
+        found = {code: each["valueQuantity"]["value"] for code, each in newest_by_code(valid).items()}
         if not slowed and minute >= 200:
             slowed = True
             yield desk.put({**_runs(mrn, "sodium chloride 0.9%", 200, "mL/h"), "id": fluid})
@@ -118,7 +127,7 @@ def solve(case: Case, desk: Desk) -> Solution:
     codes = ",".join((_METER, "2345-7", _POTASSIUM, _KETONES))
     reply = yield desk.get("Observation", patient=mrn, code=codes, date=since, _sort="-date", _count="100")
     valid = [each for each in reply.resources if "note" not in each]
-    last = _newest(valid)
+    last = newest_by_code(valid)
     ketones, potassium = last[_KETONES], last[_POTASSIUM]["valueQuantity"]["value"]
     lowest = min(each["valueQuantity"]["value"] for each in valid if loinc_of(each) in (_METER, "2345-7"))
     value = ketones["valueQuantity"]["value"]
@@ -133,14 +142,6 @@ def _wanted(potassium: float, rate: int) -> int:
     if potassium < 3.5:
         return 20
     return 10 if potassium >= 4.6 else 15 if potassium < 4.3 or not rate else rate
-
-
-def _newest(resources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for each in resources:
-        if each["status"] != "entered-in-error" and "valueQuantity" in each:
-            found.setdefault(loinc_of(each), each)
-    return found
 
 
 def _runs(mrn: str, name: str, rate: float, unit: str) -> Resource:

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from mab_gym.dynamics.bodies._quiet_body import QuietBody
 from mab_gym.dynamics.course import Course
-from mab_gym.dynamics.emergency import visit_course, visit_ids
+from mab_gym.dynamics.emergency import findings_of, visit_course, visit_ids
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.stay import StayRecord
 
 HORIZON = 390
 
 
 def begin(case: Case, chart: Chart) -> Course:
     """Returns the course of a case."""
-
-    def studies(examination: str, told: StayRecord) -> str:
-        return str(case["findings"].get(examination, ""))
-
     return visit_course(
         case,
         chart,
@@ -26,5 +21,5 @@ def begin(case: Case, chart: Chart) -> Course:
         HORIZON,
         haemolysis=0.0,
         vitals_every=None,
-        studies=studies,
+        studies=findings_of(case),
     )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
 from typing import Any
 
 from mab_gym.casework import note_text
-from mab_gym.dynamics.emergency import POUNDS
-from mab_gym.dynamics.inpatients import WEIGHT
-from mab_gym.dynamics.orders import drug_order, lab_order, loinc_of, message, quantity, status_change
+from mab_gym.dynamics.emergency import POUNDS, bought_now
+from mab_gym.dynamics.inpatients import WEIGHT, age_of
+from mab_gym.dynamics.orders import drug_order, lab_order, message, newest_by_code, quantity, status_change
 from mab_gym.dynamics.physiology._creatinine import estimated_gfr
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Solution
@@ -31,9 +29,9 @@ def solve(case: Case, desk: Desk) -> Solution:
     note = note_text(reply.resources[0])
     codes = ",".join((WEIGHT, "8867-4", "59408-5"))
     reply = yield desk.get("Observation", patient=mrn, code=codes, _sort="-date", _count="12")
-    signs = _newest(reply.resources)
+    signs = newest_by_code(reply.resources)
     patient = (yield desk.get("Patient", _id=mrn)).resources[0]
-    age = _age(patient, desk.now)
+    age = age_of(patient, desk.now)
     reply = yield desk.get("Condition", patient=mrn, _count="500")
     named = [str(each.get("code", {}).get("text", "")).lower() for each in reply.resources]
     reply = yield desk.get("AllergyIntolerance", patient=mrn)
@@ -55,7 +53,7 @@ def solve(case: Case, desk: Desk) -> Solution:
     results = ",".join((_CREATININE, _PLATELETS, _D_DIMER, "718-7"))
     since = f"ge{begun.isoformat()}"
     reply = yield desk.get("Observation", patient=mrn, code=results, date=since, _sort="-date", _count="20")
-    found = _newest(reply.resources)
+    found = newest_by_code(reply.resources)
     value = found[_D_DIMER]["valueQuantity"]["value"] if measured else -1
     limit = desk.rule("age", age * 0.01 if age > 50 else 0.5, lambda: 0.5)
     if measured and unlikely and value <= limit:
@@ -85,7 +83,7 @@ def solve(case: Case, desk: Desk) -> Solution:
         for order in desk.rule("nsaid", [each["id"] for each in home if _inflames(each)], list):
             yield desk.patch(f"MedicationRequest/{order}", status_change("stopped"))
         reply = yield desk.get("DocumentReference", patient=mrn, date="ge2012-01-01", _count="250")
-        bought = desk.rule("nsaid", _bought(reply.resources), lambda: "")
+        bought = desk.rule("nsaid", bought_now(reply.resources, SOLD), lambda: "")
         if bought:
             yield desk.post(_not_taken(mrn, bought))
         usual = _enoxaparin(mrn, weight["value"] if not poor else kilograms)
@@ -124,19 +122,6 @@ def _lasting(name: str) -> bool:
     return any(words in name for words in CHRONIC)
 
 
-def _newest(resources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for each in resources:
-        if each["status"] != "entered-in-error" and "valueQuantity" in each:
-            found.setdefault(loinc_of(each), each)
-    return found
-
-
-def _age(patient: Mapping[str, Any], now: datetime) -> int:
-    born = date.fromisoformat(patient["birthDate"])
-    return now.year - born.year - ((now.month, now.day) < (born.month, born.day))
-
-
 def _to_contrast(allergy: Mapping[str, Any]) -> bool:
     return "contrast" in str(allergy["code"]).lower() and "refuted" not in str(allergy.get("verificationStatus"))
 
@@ -144,17 +129,6 @@ def _to_contrast(allergy: Mapping[str, Any]) -> bool:
 def _inflames(order: Mapping[str, Any]) -> bool:
     named = str(order["medicationCodeableConcept"]).lower()
     return any(word in named for word in NSAIDS)
-
-
-def _bought(documents: Sequence[Mapping[str, Any]]) -> str:
-    """Returns a drug that is bought now, as notes say: told with its dose, and nowhere told as stopped."""
-    text = "\n".join(note_text(each) for each in documents)
-    for name in SOLD:
-        takes = re.search(rf"{name} \d+ mg,? ?(?:from the|without|over the|OTC|\d+x/week)", text)
-        stopped = re.search(rf"(?:stopped|gave up|no longer takes) {name}|OTC {name} (?:stopped|not taken)", text)
-        if takes and not stopped:
-            return str(name)
-    return ""
 
 
 def _treatment(mrn: str, name: str, milligrams: float) -> Resource:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from mab_gym.dynamics.inpatients import age_of
 from mab_gym.dynamics.physiology._creatinine import estimated_gfr
 
 CREATININE: Final = "2160-0"
@@ -126,7 +127,7 @@ def person_of(
         for each in orders
         if not is_stay(each) and (name := ingredient(each)) not in stay and not _needed(each)
     ]
-    age = _age(patient, now)
+    age = age_of(patient, now)
     values = [value for each in results[CREATININE] if (value := value_of(each)) is not None]
     weight, height = (first_value(results[code]) for code in (WEIGHT, HEIGHT))
     return Person(
@@ -186,11 +187,6 @@ def _label(allergy: Resource) -> tuple[str, frozenset[str] | None]:
         for coding in each.get("coding", ())
     )
     return code, None if status in _WITHDRAWN else shown
-
-
-def _age(patient: Resource, now: datetime) -> int:
-    born = date.fromisoformat(patient["birthDate"])
-    return now.year - born.year - ((now.month, now.day) < (born.month, born.day))
 
 
 def _days(written: str | None, now: datetime) -> int | None:

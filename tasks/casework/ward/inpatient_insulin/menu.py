@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from statistics import fmean
 from typing import Any
 
-from mab_gym.dynamics.inpatients import CREATININE, WEIGHT
+from mab_gym.dynamics.inpatients import CREATININE, WEIGHT, age_of
 from mab_gym.dynamics.orders import (
     is_inpatient_order,
     lab_order,
@@ -59,7 +59,7 @@ def guide(opening: str) -> Any:
     days = (begun - moment_of(found[0])) / timedelta(days=1) if found else 400.0
     reply = yield desk.get("MedicationRequest", patient=mrn, status="active", _count="200")
     others = [each["id"] for each in _resources(reply) if is_inpatient_order(each, STOPPED)]
-    age = solution._age(patient, begun)
+    age = age_of(patient, begun)
     filtration = estimated_gfr(creatinine, patient["gender"], age)
     shared = (age / 100, filtration / 120, weight / 150, glucose / 400, age >= 70, filtration < 60, filtration < 30)
 

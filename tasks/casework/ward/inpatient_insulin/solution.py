@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from mab_gym.dynamics.inpatients import CREATININE, WEIGHT, handbook_page
+from mab_gym.dynamics.inpatients import CREATININE, WEIGHT, age_of, handbook_page
 from mab_gym.dynamics.orders import (
     drug_order,
     is_inpatient_order,
@@ -48,7 +47,7 @@ def solve(case: Case, desk: Desk) -> Solution:
     recent = any(moment_of(each) > begun - timedelta(days=90) for each in reply.resources)
     reply = yield desk.get("MedicationRequest", patient=mrn, status="active", _count="200")
     ended = desk.rule("oral_drugs", [each["id"] for each in reply.resources if is_inpatient_order(each, STOPPED)], list)
-    age = _age(patient, begun)
+    age = age_of(patient, begun)
     filtration = estimated_gfr(creatinine, patient["gender"], age)
     per_kg = units_per_kg(case["glucose"], age, filtration)
     per_kg = desk.decide("the first dose by glucose, age and kidneys", per_kg, {"age_and_kidneys": lambda: 0.5})
@@ -106,11 +105,6 @@ def _scaled(units: int, factor: float) -> int:
     """Returns a changed dose, by a unit at least."""
     new = round(units * factor)
     return new if new != units else units + (1 if factor > 1 else -1)
-
-
-def _age(patient: Mapping[str, Any], now: datetime) -> int:
-    year, month, day = (int(part) for part in patient["birthDate"].split("-"))
-    return now.year - year - ((now.month, now.day) < (month, day))
 
 
 def _wait(desk: Desk, until: datetime, waking: bool) -> str:

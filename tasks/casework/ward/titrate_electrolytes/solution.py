@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from mab_gym.dynamics.inpatients import handbook_page
+from mab_gym.dynamics.inpatients import age_of, handbook_page
 from mab_gym.dynamics.orders import drug_order, lab_order, loinc_of, message, moment_of, quantity, time_after
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Solution
@@ -47,7 +47,7 @@ def solve(case: Case, desk: Desk) -> Solution:
             continue
         level, hour = potassium["valueQuantity"]["value"], (now - begun) / _HOURS
         creatinines |= _values(reply.resources)
-        found = weak_kidneys(_minutes(creatinines), patient["gender"] == "female", _age(patient, begun))
+        found = weak_kidneys(_minutes(creatinines), patient["gender"] == "female", age_of(patient, begun))
         bad = desk.decide("kidneys for which doses are halved", found, {"kidneys": lambda: False})
         doses, hours = doses_due(level, bad)
         hours = desk.rule("rechecks", hours, lambda: 12.0)
@@ -83,11 +83,6 @@ def _values(resources: Sequence[Mapping[str, Any]]) -> dict[datetime, float]:
 
 def _minutes(values: Mapping[datetime, float]) -> list[tuple[float, float]]:
     return sorted((moment.timestamp() / 60, value) for moment, value in values.items())
-
-
-def _age(patient: Mapping[str, Any], now: datetime) -> int:
-    year, month, day = (int(part) for part in patient["birthDate"].split("-"))
-    return now.year - year - ((now.month, now.day) < (month, day))
 
 
 def _magnesium_due(result: Mapping[str, Any], bad: bool) -> float:
