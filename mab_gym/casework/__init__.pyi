@@ -6,6 +6,11 @@ from ._changes import Written as Written
 from ._documents import DocumentDue as DocumentDue
 from ._documents import ItemDue as ItemDue
 from ._documents import SectionDue as SectionDue
+from ._inpatients import about_stay as about_stay
+from ._inpatients import morning_signs as morning_signs
+from ._inpatients import observed as observed
+from ._inpatients import prescribed as prescribed
+from ._inpatients import shown as shown
 from ._judge import CaseJudge as CaseJudge
 from ._judge import StayCaseJudge as StayCaseJudge
 from ._orders import DrugDue as DrugDue

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mab_gym.casework import arrival_id, text_attachment
+from mab_gym.casework import about_stay, arrival_id, morning_signs, observed, prescribed, shown, text_attachment
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -64,7 +64,9 @@ def _of(one: Mapping[str, Any], ids: list[str], now: datetime) -> list[dict[str,
         _note(one, ids[OLD_PLAN], yesterday, _old_plan(one)),
         _note(one, ids[PLAN], morning - timedelta(minutes=12), _plan(one)),
         *_signs(one, ids, morning + timedelta(minutes=6)),
-        _observation(one, ids[POTASSIUM], ("2823-3", "K", "mmol/L"), potassium_of(one), morning, "laboratory"),
+        observed(
+            about_stay(one), ids[POTASSIUM], ("2823-3", "K", "mmol/L"), shown(potassium_of(one)), morning, "laboratory"
+        ),
         *_tests(one, ids, yesterday + timedelta(minutes=15), morning),
     ]
     if one["drugs"] in ("duplicate", "fresh"):
@@ -97,10 +99,6 @@ def _late(one: Mapping[str, Any], last: bool) -> str:
     return ways[one["words"] % len(ways)]
 
 
-def _about(one: Mapping[str, Any]) -> dict[str, Any]:
-    return {"subject": {"reference": f"Patient/{one['mrn']}"}, "encounter": {"reference": one["encounter"]}}
-
-
 def _note(one: Mapping[str, Any], number: str, at: datetime, text: str) -> dict[str, Any]:
     kind, title = "Progress note", "Plan for leaving"
     return {
@@ -127,44 +125,11 @@ def potassium_of(one: Mapping[str, Any]) -> float:
     return 5.1 + n % 3 / 10 if one["signs"] == "mild" else 4.0 + n % 8 / 10
 
 
-def signs_of(one: Mapping[str, Any]) -> tuple[float, ...]:
-    """Returns systolic pressure, pulse, breaths, temperature and saturation of the morning.
-
-    By NEWS 2 (Royal College of Physicians, 2017) they add up to 8 where somebody gets worse, without any that is
-    alarming by itself; to 2 where one is off; to 0 in the others.
-    """
-    n = int(one["words"])
-    if one["signs"] == "news":
-        return (101.0 + n % 8, 112.0 + n % 11, 22.0 + n % 3, 38.2 + n % 7 / 10, 92.0 + n % 2)
-    if one["signs"] == "one_sign":
-        return (118.0 + n % 20, *((113.0 + n % 9, 16.0) if n % 2 else (82.0, 22.0)), 36.9, 97.0)
-    return (116.0 + n % 24, 64.0 + n % 22, 13.0 + n % 6, 36.4 + n % 10 / 10, 96.0 + n % 3)
-
-
 def _signs(one: Mapping[str, Any], ids: list[str], at: datetime) -> list[dict[str, Any]]:
     return [
-        _observation(one, ids[SIGNS + place], code, value, at, "vital-signs")
-        for place, (code, value) in enumerate(zip(_SIGNS, signs_of(one), strict=True))
+        observed(about_stay(one), ids[SIGNS + place], code, shown(value), at, "vital-signs")
+        for place, (code, value) in enumerate(zip(_SIGNS, morning_signs(one["signs"], int(one["words"])), strict=True))
     ]
-
-
-def _observation(
-    one: Mapping[str, Any], number: str, code: tuple[str, str, str], value: float, at: datetime, group: str
-) -> dict[str, Any]:
-    loinc, name, unit = code
-    category = {"system": f"{_TERMS}observation-category", "code": group}
-    shown = int(value) if value == int(value) else round(value, 1)
-    return {
-        "resourceType": "Observation",
-        "id": number,
-        "status": "final",
-        "category": [{"coding": [category]}],
-        "code": {"coding": [{"system": _LOINC, "code": loinc}], "text": name},
-        **_about(one),
-        "effectiveDateTime": at.isoformat(),
-        "issued": at.isoformat(),
-        "valueQuantity": {"value": shown, "unit": unit, "system": _UCUM, "code": unit},
-    }
 
 
 def _tests(one: Mapping[str, Any], ids: list[str], asked: datetime, done: datetime) -> list[dict[str, Any]]:
@@ -180,42 +145,22 @@ def _tests(one: Mapping[str, Any], ids: list[str], asked: datetime, done: dateti
         "category": [{"coding": [laboratory], "text": "Laboratory procedure"}],
         "priority": "routine",
         "code": {"coding": [{"system": _LOINC, "code": code, "display": name}], "text": name},
-        **_about(one),
+        **about_stay(one),
         "authoredOn": asked.isoformat(),
         "requester": {"reference": one["attending"]},
         "reasonCode": [{"text": "Before leaving"}],
     }
     if one["test"] == "pending":
         return [request]
-    result = _observation(one, ids[RESULT], (code, name, unit), value, done, "laboratory")
+    result = observed(about_stay(one), ids[RESULT], (code, name, unit), shown(value), done, "laboratory")
     return [request, result | {"basedOn": [{"reference": f"ServiceRequest/{ids[TEST]}"}]}]
 
 
 def _prescription(one: Mapping[str, Any], number: str, at: datetime) -> dict[str, Any]:
     name, code, amount, unit = FRESH if one["drugs"] == "fresh" else (*one["second"], "mg")
-    group = {"system": f"{_TERMS}medicationrequest-category", "code": "discharge", "display": "Discharge"}
-    dose = {"value": amount, "unit": unit, "system": _UCUM, "code": unit}
-    return {
-        "resourceType": "MedicationRequest",
-        "id": number,
-        "status": "active",
-        "intent": "order",
-        "category": [{"coding": [group]}],
-        "priority": "routine",
-        "medicationCodeableConcept": {
-            "coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": code}],
-            "text": name,
-        },
-        **_about(one),
-        "authoredOn": at.isoformat(),
-        "dosageInstruction": [
-            {
-                "timing": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}},
-                "route": {"text": "Oral route"},
-                "doseAndRate": [{"doseQuantity": dose}],
-            }
-        ],
-    }
+    dose = (amount, unit, 1, "Oral route")
+    drug, group = {"code": code, "text": name}, {"code": "discharge", "display": "Discharge"}
+    return prescribed(about_stay(one), number, drug, dose, at, group)
 
 
 def _visit(one: Mapping[str, Any], number: str, day: datetime, made: datetime) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mab_gym.casework import arrival_id
+from mab_gym.casework import about_stay, arrival_id, morning_signs, observed, prescribed, shown
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -79,13 +79,6 @@ def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
     return found
 
 
-def _about(person: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "subject": {"reference": f"Patient/{person['mrn']}"},
-        "encounter": {"reference": person["encounter"]},
-    }
-
-
 def _message(person: Mapping[str, Any], number: str, at: datetime) -> dict[str, Any]:
     kind = person["kind"]
     told = _TOLD.get(_TOLD_AS.get(kind, kind))
@@ -96,50 +89,17 @@ def _message(person: Mapping[str, Any], number: str, at: datetime) -> dict[str, 
         "id": number,
         "status": "completed",
         "category": [{"text": "From the ward"}],
-        **_about(person),
+        **about_stay(person),
         "sent": at.isoformat(),
         "sender": {"reference": person["nurse"]},
         "payload": [{"contentString": told[person["words"] % len(told)]}],
     }
 
 
-def signs_of(person: Mapping[str, Any]) -> tuple[float, ...]:
-    """Returns systolic pressure, pulse, breaths, temperature and saturation of the morning.
-
-    By NEWS 2 (Royal College of Physicians, 2017) they add up to 8 where somebody gets worse, without any that is
-    alarming by itself; to 2 where one is off; to 0 in the others.
-    """
-    n = person["words"]
-    if person["kind"] == "news":
-        return (101.0 + n % 8, 112.0 + n % 11, 22.0 + n % 3, 38.2 + n % 7 / 10, 92.0 + n % 2)
-    if person["kind"] == "one_sign":
-        return (118.0 + n % 20, *((113.0 + n % 9, 16.0) if n % 2 else (82.0, 22.0)), 36.9, 97.0)
-    return (116.0 + n % 24, 64.0 + n % 22, 13.0 + n % 6, 36.4 + n % 10 / 10, 96.0 + n % 3)
-
-
-def _observation(
-    person: Mapping[str, Any], number: str, code: tuple[str, str, str], value: float, at: datetime, group: str
-) -> dict[str, Any]:
-    loinc, name, unit = code
-    category = {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": group}
-    shown = int(value) if value == int(value) else round(value, 1)
-    return {
-        "resourceType": "Observation",
-        "id": number,
-        "status": "final",
-        "category": [{"coding": [category]}],
-        "code": {"coding": [{"system": _LOINC, "code": loinc}], "text": name},
-        **_about(person),
-        "effectiveDateTime": at.isoformat(),
-        "issued": at.isoformat(),
-        "valueQuantity": {"value": shown, "unit": unit, "system": _UCUM, "code": unit},
-    }
-
-
 def _signs(person: Mapping[str, Any], ids: list[str], at: datetime) -> list[dict[str, Any]]:
-    values = signs_of(person)
+    values = morning_signs(person["kind"], person["words"])
     return [
-        _observation(person, ids[1 + place], code, value, at, "vital-signs")
+        observed(about_stay(person), ids[1 + place], code, shown(value), at, "vital-signs")
         for place, (code, value) in enumerate(zip(_SIGNS, values, strict=True))
     ]
 
@@ -159,7 +119,7 @@ def _results(person: Mapping[str, Any], ids: list[str], at: datetime) -> list[di
     found = []
     for place, (code, amount) in enumerate(rows):
         later = at + timedelta(minutes=14 * place if code[0] == "41653-7" else 0)
-        found.append(_observation(person, ids[FIRST_RESULT + place], code, amount, later, "laboratory"))
+        found.append(observed(about_stay(person), ids[FIRST_RESULT + place], code, shown(amount), later, "laboratory"))
     if kind == "hemolyzed":
         found[0]["note"] = [{"text": "Specimen hemolyzed; potassium may be falsely raised."}]
     return found
@@ -168,28 +128,8 @@ def _results(person: Mapping[str, Any], ids: list[str], at: datetime) -> list[di
 def _order(person: Mapping[str, Any], number: str, at: datetime) -> list[dict[str, Any]]:
     if person["kind"] not in ("nsaid", "doubled", "fine"):
         return []
-    oral = person["kind"] == "nsaid"
-    name, code = ("Ibuprofen tablet 600 mg", "5640") if oral else ("Enoxaparin syringe 40 mg/0.4 mL", "67108")
-    repeat = {"frequency": 3 if oral else 1, "period": 1, "periodUnit": "d"}
-    route = {"text": "Oral route" if oral else "Subcutaneous route"}
-    dose = {"value": 600 if oral else 40, "unit": "mg", "system": _UCUM, "code": "mg"}
-    group = {"system": "http://terminology.hl7.org/CodeSystem/medicationrequest-category", "code": "inpatient"}
-    return [
-        {
-            "resourceType": "MedicationRequest",
-            "id": number,
-            "status": "active",
-            "intent": "order",
-            "category": [{"coding": [group]}],
-            "priority": "routine",
-            "medicationCodeableConcept": {
-                "coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": code}],
-                "text": name,
-            },
-            **_about(person),
-            "authoredOn": at.isoformat(),
-            "dosageInstruction": [
-                {"timing": {"repeat": repeat}, "route": route, "doseAndRate": [{"doseQuantity": dose}]}
-            ],
-        }
-    ]
+    if person["kind"] == "nsaid":
+        drug, dose = {"code": "5640", "text": "Ibuprofen tablet 600 mg"}, (600, "mg", 3, "Oral route")
+    else:
+        drug, dose = {"code": "67108", "text": "Enoxaparin syringe 40 mg/0.4 mL"}, (40, "mg", 1, "Subcutaneous route")
+    return [prescribed(about_stay(person), number, drug, dose, at)]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mab_gym.casework import arrival_id
+from mab_gym.casework import about_stay, arrival_id, observed, prescribed
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -49,38 +48,18 @@ def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
         (("8867-4", "HR", "/min"), 100 + n % 9 if case["dry"] else 70 + n % 14),
         (("8310-5", "T", "Cel"), 36.5 + n % 8 / 10),
     ]
+    about = about_stay(case)
     found = [
-        _observation(case, ids[1], ("2160-0", "Creatinine", "mg/dL"), case["creatinine"], at, "laboratory"),
-        _observation(case, ids[2], ("2823-3", "K", "mmol/L"), 3.9 + n % 8 / 10, at, "laboratory"),
+        observed(about, ids[1], ("2160-0", "Creatinine", "mg/dL"), round(case["creatinine"], 2), at, "laboratory"),
+        observed(about, ids[2], ("2823-3", "K", "mmol/L"), round(3.9 + n % 8 / 10, 2), at, "laboratory"),
     ]
     found += [
-        _observation(case, ids[3 + place], code, value, at, "vital-signs") for place, (code, value) in enumerate(signs)
+        observed(about, ids[3 + place], code, round(value, 2), at, "vital-signs")
+        for place, (code, value) in enumerate(signs)
     ]
     found.append(_message(case, ids[0], at + timedelta(minutes=6)))
     found.append(_order(case, ids[ORDER_AT], at - timedelta(minutes=2)))
     return [*found, *_urine(case, ids[URINE_AT], at)]
-
-
-def _about(case: Case) -> dict[str, Any]:
-    return {"subject": {"reference": f"Patient/{case['mrn']}"}, "encounter": {"reference": case["encounter"]}}
-
-
-def _observation(
-    case: Case, number: str, code: tuple[str, str, str], value: float, at: datetime, group: str
-) -> dict[str, Any]:
-    loinc, name, unit = code
-    category = {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": group}
-    return {
-        "resourceType": "Observation",
-        "id": number,
-        "status": "final",
-        "category": [{"coding": [category]}],
-        "code": {"coding": [{"system": _LOINC, "code": loinc}], "text": name},
-        **_about(case),
-        "effectiveDateTime": at.isoformat(),
-        "issued": at.isoformat(),
-        "valueQuantity": {"value": round(value, 2), "unit": unit, "system": _UCUM, "code": unit},
-    }
 
 
 def _message(case: Case, number: str, at: datetime) -> dict[str, Any]:
@@ -91,7 +70,7 @@ def _message(case: Case, number: str, at: datetime) -> dict[str, Any]:
         "id": number,
         "status": "completed",
         "category": [{"text": "From the ward"}],
-        **_about(case),
+        **about_stay(case),
         "sent": at.isoformat(),
         "sender": {"reference": case["nurse"]},
         "recipient": [{"reference": case["attending"]}],
@@ -115,7 +94,7 @@ def _urine(case: Case, number: str, at: datetime) -> list[dict[str, Any]]:
                 "coding": [{"system": _LOINC, "code": "24356-8"}],
                 "text": "Urinalysis with microscopy",
             },
-            **_about(case),
+            **about_stay(case),
             "effectiveDateTime": at.isoformat(),
             "issued": at.isoformat(),
             "conclusion": bad if case["urine"] == "blood" else good,
@@ -123,28 +102,7 @@ def _urine(case: Case, number: str, at: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def _order(case: Mapping[str, Any] | Case, number: str, at: datetime) -> dict[str, Any]:
+def _order(case: Case, number: str, at: datetime) -> dict[str, Any]:
     dose, unit, times, route, rxnorm = _DOSES[case["order"].split()[0]]
-    group = {"system": "http://terminology.hl7.org/CodeSystem/medicationrequest-category", "code": "inpatient"}
-    return {
-        "resourceType": "MedicationRequest",
-        "id": number,
-        "status": "active",
-        "intent": "order",
-        "category": [{"coding": [group]}],
-        "priority": "routine",
-        "medicationCodeableConcept": {
-            "coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": rxnorm}],
-            "text": case["order"],
-        },
-        "subject": {"reference": f"Patient/{case['mrn']}"},
-        "encounter": {"reference": case["encounter"]},
-        "authoredOn": at.isoformat(),
-        "dosageInstruction": [
-            {
-                "timing": {"repeat": {"frequency": times, "period": 1, "periodUnit": "d"}},
-                "route": {"text": route},
-                "doseAndRate": [{"doseQuantity": {"value": dose, "unit": unit, "system": _UCUM, "code": unit}}],
-            }
-        ],
-    }
+    drug = {"code": rxnorm, "text": case["order"]}
+    return prescribed(about_stay(case), number, drug, (dose, unit, times, route), at)

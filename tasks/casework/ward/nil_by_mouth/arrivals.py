@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mab_gym.casework import arrival_id, text_attachment
+from mab_gym.casework import about_stay, arrival_id, prescribed, text_attachment
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -92,10 +92,6 @@ def _last(case: Case, now: datetime) -> list[str]:
     return told
 
 
-def _about(case: Case) -> dict[str, Any]:
-    return {"subject": {"reference": f"Patient/{case['mrn']}"}}
-
-
 def _document(case: Case, number: int, words: str, title: str, status: str, at: datetime) -> dict[str, Any]:
     return {
         "resourceType": "DocumentReference",
@@ -103,7 +99,7 @@ def _document(case: Case, number: int, words: str, title: str, status: str, at: 
         "status": status,
         "docStatus": "final",
         "type": {"coding": [{"system": "http://loinc.org", "code": "34109-9", "display": "Note"}], "text": "Note"},
-        **_about(case),
+        "subject": {"reference": f"Patient/{case['mrn']}"},
         "date": at.isoformat(),
         "author": [{"reference": case["surgeon"]}],
         "description": title,
@@ -118,8 +114,7 @@ def _message(case: Case, number: int, words: str, at: datetime, group: str) -> d
         "id": arrival_id(case, number),
         "status": "completed",
         "category": [{"text": group}],
-        **_about(case),
-        "encounter": {"reference": case["encounter"]},
+        **about_stay(case),
         "sent": at.isoformat(),
         "sender": {"reference": case["nurse"]},
         "recipient": [{"reference": case["attending"]}],
@@ -129,24 +124,5 @@ def _message(case: Case, number: int, words: str, at: datetime, group: str) -> d
 
 def _order(case: Case, number: int, drug: str, dose: float, at: datetime) -> dict[str, Any]:
     name, rxnorm, unit, times, route = _ORDERS[drug]
-    group = {"system": "http://terminology.hl7.org/CodeSystem/medicationrequest-category", "code": "inpatient"}
-    coding = {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": rxnorm, "display": drug}
-    return {
-        "resourceType": "MedicationRequest",
-        "id": arrival_id(case, number),
-        "status": "active",
-        "intent": "order",
-        "category": [{"coding": [group]}],
-        "priority": "routine",
-        "medicationCodeableConcept": {"coding": [coding], "text": name},
-        **_about(case),
-        "encounter": {"reference": case["encounter"]},
-        "authoredOn": at.isoformat(),
-        "dosageInstruction": [
-            {
-                "timing": {"repeat": {"frequency": times, "period": 1, "periodUnit": "d"}},
-                "route": {"text": route},
-                "doseAndRate": [{"doseQuantity": {"value": dose, "unit": unit, "system": _UCUM, "code": unit}}],
-            }
-        ],
-    }
+    named = {"code": rxnorm, "display": drug, "text": name}
+    return prescribed(about_stay(case), arrival_id(case, number), named, (dose, unit, times, route), at)
