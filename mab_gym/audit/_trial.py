@@ -51,14 +51,23 @@ class Trial:
 
     def play(self, family: Family, case: Case, actions: Sequence[str]) -> bool:
         """Tells if these actions, played through the environment, solve a case."""
+        return bool(self._verdict(family, case, actions).get("success", False))
+
+    def credit(self, family: Family, case: Case, actions: Sequence[str]) -> float:
+        """Returns the partial credit of these actions, played through the environment."""
+        return float(self._verdict(family, case, actions).get("credit", 0.0))
+
+    def _verdict(self, family: Family, case: Case, actions: Sequence[str]) -> Mapping[str, Any]:
+        """Returns the verdict that ends these actions; an empty one where they do not end the episode."""
         episode = self.scenario.new_episode()
         episode.reset(family, case)
         for action in actions:
             step = episode.step(action)
             check_counts(step.info)
             if episode.over:
-                return bool(step.info["verdict"]["success"])
-        return False
+                verdict: Mapping[str, Any] = step.info["verdict"]
+                return verdict
+        return {}
 
     def writes(self, actions: Sequence[str]) -> tuple[Write, ...]:
         """Executes these POSTs on the snapshot and returns the record system's writes."""
@@ -81,17 +90,6 @@ class Trial:
             result = Result(answer, tuple(stay.writes), course=stay.course)
             return family.verify(case, self.scenario.chart, result)
         return family.verify(case, self.scenario.chart, Result(answer, writes))
-
-    def credit(self, family: Family, case: Case, actions: Sequence[str]) -> float:
-        """Returns the partial credit of these actions, played through the environment."""
-        episode = self.scenario.new_episode()
-        episode.reset(family, case)
-        for action in actions:
-            step = episode.step(action)
-            check_counts(step.info)
-            if episode.over:
-                return float(step.info["verdict"]["credit"])
-        return 0.0
 
     def gold(self, family: Family, case: Case) -> list[str]:
         """Returns the actions of the gold solution."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -322,18 +323,21 @@ class CaseChecks(Judge):
 
     def answer(self, *expected: Expected) -> None:
         """Checks the answer; see `Judge.answer`."""
-        asked, met = self._asked, self._met
-        super().answer(*expected)
-        right, all_of_them = self._met - met, self._asked - asked
-        self._answered += [True] * right + [False] * (all_of_them - right)
-        self._asked, self._met = asked, met
+        with self._apart():
+            super().answer(*expected)
 
     def numbers(self, *wanted: Any, **more: Any) -> None:
         """Checks an answer of numbers, of a judge that has such; see `StayJudge.numbers`."""
+        with self._apart():
+            super().numbers(*wanted, **more)  # type: ignore[misc]
+
+    @contextmanager
+    def _apart(self) -> Iterator[None]:
+        """Counts what is checked within as items of the answer, and not as work."""
         asked, met = self._asked, self._met
-        super().numbers(*wanted, **more)  # type: ignore[misc]
-        right, all_of_them = self._met - met, self._asked - asked
-        self._answered += [True] * right + [False] * (all_of_them - right)
+        yield
+        right, checked = self._met - met, self._asked - asked
+        self._answered += [True] * right + [False] * (checked - right)
         self._asked, self._met = asked, met
 
     def _done(self) -> float:

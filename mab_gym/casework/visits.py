@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from mab_gym.casework._judge import URGENT
+from mab_gym.casework.reading import member, references_of
 from mab_gym.dynamics._timing import Clock, in_words, read_timing
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.stay import Given
@@ -17,11 +19,6 @@ from mab_gym.tasking.stay import Given
 __all__ = ["ENDED", "binder_daily", "diet_is_ordered", "ended", "not_taken", "paged_service"]
 
 ENDED: Final = ("stopped", "cancelled", "on-hold", "entered-in-error", "completed", "ended")
-_URGENT: Final = ("urgent", "stat", "asap")
-
-
-def _dict(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _list(value: Any) -> Sequence[Any]:
@@ -29,8 +26,7 @@ def _list(value: Any) -> Sequence[Any]:
 
 
 def _reference(value: Any) -> str:
-    written = _dict(value).get("reference")
-    return "/".join(written.split("/_history")[0].split("/")[-2:]) if isinstance(written, str) else ""
+    return next(iter(references_of([value])), "")
 
 
 def _words(value: Any) -> str:
@@ -78,7 +74,7 @@ def paged_service(result: Result, mrn: str, people: Collection[str], word: str) 
     """
     found: set[str] = set()
     for address, resource in _final(result).items():
-        if resource is None or resource.get("priority") not in _URGENT:
+        if resource is None or resource.get("priority") not in URGENT:
             continue
         if _reference(resource.get("subject")) != f"Patient/{mrn}":
             continue
@@ -117,9 +113,9 @@ def binder_daily(result: Result, doses: Sequence[Given], strict: bool) -> bool:
 
 def _three_times(order: Mapping[str, Any] | None) -> bool:
     clock = Clock(datetime(2024, 1, 1, tzinfo=UTC), (480, 720, 1080))
-    for dosage in map(_dict, _list(_dict(order).get("dosageInstruction"))):
-        timing = dosage.get("timing")
-        plan = read_timing(timing, clock) if timing is not None else in_words(str(dosage.get("text")), clock)
+    for dosage in _list(member(order, "dosageInstruction")):
+        timing = member(dosage, "timing")
+        plan = read_timing(timing, clock) if timing is not None else in_words(str(member(dosage, "text")), clock)
         if isinstance(plan, str) or plan is None:
             continue
         if plan.interval in range(470, 491) or len(plan.of_day) == 3 or len(plan.events) >= 3:
