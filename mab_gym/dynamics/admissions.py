@@ -12,8 +12,9 @@ from datetime import timedelta
 from typing import Any
 
 from mab_gym.cohort.hospital._catalogue import ANALYTES
-from mab_gym.dynamics.emergency import Visitor, clinicians, triage, visit_params
+from mab_gym.dynamics.emergency import Visitor, triage, visit_params
 from mab_gym.dynamics.physiology._creatinine import estimated_gfr
+from mab_gym.dynamics.staff import clinicians
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 

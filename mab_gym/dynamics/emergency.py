@@ -21,6 +21,7 @@ from mab_gym.dynamics._settings import Studies
 from mab_gym.dynamics.course import CONTINUOUS, Course
 from mab_gym.dynamics.inpatients import CREATININE, HEIGHT, WEIGHT, age_of, drug_name
 from mab_gym.dynamics.physiology._creatinine import estimated_gfr
+from mab_gym.dynamics.staff import clinicians
 from mab_gym.tasking._arrivals import arrival_id, note_text, text_attachment
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
@@ -31,7 +32,6 @@ __all__ = [
     "Signs",
     "Visitor",
     "bought_now",
-    "clinicians",
     "creatinine_for",
     "done_at",
     "findings_of",
@@ -152,24 +152,6 @@ def words_of_problems(chart: Chart, mrn: str) -> str:
 def _is_active(condition: Mapping[str, Any]) -> bool:
     codings = condition.get("clinicalStatus", {}).get("coding", ())
     return any(coding.get("code") in ("active", "recurrence", "relapse") for coding in codings)
-
-
-def clinicians(chart: Chart, specialty: str, role: str = "Physician") -> tuple[str, ...]:
-    """Returns the references of those who work in a specialty, as in ``Nephrology``, in the order of the chart."""
-
-    def look() -> Mapping[tuple[str, str], tuple[str, ...]]:
-        found: dict[tuple[str, str], list[str]] = {}
-        for each in chart.search("PractitionerRole", _count="500"):
-            field, job = (_text(each.get(name)) for name in ("specialty", "code"))
-            if each.get("active") is not False:
-                found.setdefault((field, job), []).append(str(each["practitioner"]["reference"]))
-        return {key: tuple(dict.fromkeys(people)) for key, people in found.items()}
-
-    return chart.remember("clinicians by specialty", look).get((specialty, role), ())
-
-
-def _text(concepts: Any) -> str:
-    return str(concepts[0].get("text", "")) if concepts else ""
 
 
 def creatinine_for(filtration: float, person: Visitor) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from mab_gym.dynamics.staff import clinicians
 from mab_gym.tasking.chart import Chart
 
 from .stories import STORIES
@@ -60,7 +61,7 @@ def _params(
     return {
         "mrn": mrn,
         "whose": whose,
-        "nurse": rng.choice(_nurses(chart)),
+        "nurse": rng.choice(clinicians(chart, "Primary", "Nurse")),
         "author": author,
         "doctor": (chart.patient(whose) or {})["generalPractitioner"][0]["reference"] if whose else "",
         "story": story,
@@ -165,12 +166,3 @@ def _organizations(chart: Chart) -> Sequence[tuple[str, str]]:
         return tuple((f"Organization/{each['id']}", str(each["name"])) for each in found)
 
     return chart.remember("misfiled letter: organizations", look)
-
-
-def _nurses(chart: Chart) -> Sequence[str]:
-    def look() -> tuple[str, ...]:
-        roles = chart.search("PractitionerRole", _count="500")
-        nurses = (each for each in roles if each["code"][0].get("text") == "Nurse")
-        return tuple(each["practitioner"]["reference"] for each in nurses if "Primary" in str(each["specialty"]))
-
-    return chart.remember("misfiled letter: nurses", look)

@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mab_gym.dynamics.staff import clinicians
 from mab_gym.tasking.chart import Chart, LedgerFact
 
 from .record import A1C, ALBUMIN, FILTRATION, Finding, assess, has_code, reference
@@ -43,7 +44,11 @@ def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | N
             return None
         chosen.append(found)
     rng.shuffle(chosen)
-    return {"mrn": chosen[0]["mrn"], "pharmacist": rng.choice(_pharmacists(chart)), "requests": chosen}
+    return {
+        "mrn": chosen[0]["mrn"],
+        "pharmacist": rng.choice(clinicians(chart, "Pharmacy", "Pharmacist")),
+        "requests": chosen,
+    }
 
 
 def _one_of(chart: Chart, rng: random.Random, kinds: Sequence[str], taken: Sequence[str]) -> dict[str, Any] | None:
@@ -141,11 +146,3 @@ def _request(chart: Chart, rng: random.Random, mrn: str, found: Finding) -> dict
         "against_proof": found.against_proof,
         "decision": found.decision,
     }
-
-
-def _pharmacists(chart: Chart) -> Sequence[str]:
-    def look() -> tuple[str, ...]:
-        roles = chart.search("PractitionerRole", role="pharmacist", _count="100")
-        return tuple(each["practitioner"]["reference"] for each in roles if "Pharmacy" in str(each.get("specialty")))
-
-    return chart.remember("prior authorization: pharmacists", look)

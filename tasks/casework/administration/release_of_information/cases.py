@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from mab_gym.dynamics.staff import clinicians
 from mab_gym.tasking.chart import Chart
 
 from .documents import HIV, PSYCHIATRY, Paper, paper, within
@@ -45,7 +46,7 @@ def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | N
             return None
         chosen.append(found)
     rng.shuffle(chosen)
-    return {"mrn": chosen[0]["mrn"], "clerk": rng.choice(_clerks(chart)), "requests": chosen}
+    return {"mrn": chosen[0]["mrn"], "clerk": rng.choice(clinicians(chart, role="Clerk")), "requests": chosen}
 
 
 def _request(chart: Chart, rng: random.Random, kind: str, taken: Sequence[str]) -> dict[str, Any] | None:
@@ -255,11 +256,3 @@ def _payer(chart: Chart, rng: random.Random, mrn: str, *, right: bool) -> str:
 def _practices(chart: Chart) -> list[str]:
     words = ("Practice", "Medicine", "Cardiology", "Orthopaedics")
     return [name for _, name, _ in _organizations(chart) if any(word in name for word in words)]
-
-
-def _clerks(chart: Chart) -> Sequence[str]:
-    def look() -> tuple[str, ...]:
-        roles = chart.search("PractitionerRole", _count="500")
-        return tuple(each["practitioner"]["reference"] for each in roles if each["code"][0].get("text") == "Clerk")
-
-    return chart.remember("release of information: clerks", look)

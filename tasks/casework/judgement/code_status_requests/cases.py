@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from mab_gym.dynamics.inpatients import inpatient, problems
+from mab_gym.dynamics.staff import clinicians
 from mab_gym.tasking.chart import Chart, LedgerFact
 
 BRANCHES = {"to_page": 10, "to_leave": 10, "to_carry_out": 10}
@@ -66,7 +67,7 @@ class Someone(NamedTuple):
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws five kinds, at least one of them with the branch's end, and somebody for each."""
-    residents, physicians = _residents(chart), _physicians(chart)
+    residents, physicians = clinicians(chart, role="Resident"), _physicians(chart)
     if not residents or len(physicians) <= COUNT:
         return None
     order = rng.sample(chart.profiles(), len(chart.profiles()))
@@ -243,15 +244,3 @@ def _physicians(chart: Chart) -> Sequence[str]:
         )
 
     return chart.remember("attendings of stays", find)
-
-
-def _residents(chart: Chart) -> Sequence[str]:
-    def find() -> Sequence[str]:
-        roles = chart.search("PractitionerRole", _count="200")
-        return sorted(
-            str(each["practitioner"]["reference"])
-            for each in roles
-            if "Resident" in str(each.get("code", "")) and "practitioner" in each
-        )
-
-    return chart.remember("residents", find)

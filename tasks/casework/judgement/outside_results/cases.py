@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
+from mab_gym.dynamics.staff import clinicians
 from mab_gym.tasking.chart import Chart
 
 BRANCHES = {"misfiled": 10, "on_file": 8, "renamed": 6, "stranger": 6}
@@ -71,7 +72,7 @@ def hospital_value(test: Test, faxed: float) -> float:
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws five kinds, the branch's among them, and people for each."""
-    clerks = _clerks(chart)
+    clerks = clinicians(chart, role="Clerk")
     people = _people(chart)
     if not clerks or len(people) < 30:
         return None
@@ -213,15 +214,3 @@ def _alike(people: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Sequence[str
         if others:
             found[mrn] = others
     return found
-
-
-def _clerks(chart: Chart) -> Sequence[str]:
-    def find() -> Sequence[str]:
-        roles = chart.search("PractitionerRole", _count="200")
-        return sorted(
-            str(each["practitioner"]["reference"])
-            for each in roles
-            if "Clerk" in str(each.get("code", "")) and "practitioner" in each
-        )
-
-    return chart.remember("clerks", find)

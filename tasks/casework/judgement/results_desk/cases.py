@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from mab_gym.dynamics.inpatients import inpatient
+from mab_gym.dynamics.staff import clinicians
 from mab_gym.tasking.chart import Chart
 
 BRANCHES = {"quiet": 10, "usual": 10, "busy": 10}
@@ -97,7 +98,7 @@ ANALYTES: Final = (
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws eight kinds with as many calls as the branch has, and somebody for each."""
-    residents, desks = _staff(chart, "Resident", ""), _staff(chart, "Physician", "Laboratory medicine")
+    residents, desks = clinicians(chart, "", "Resident"), clinicians(chart, "Laboratory medicine", "Physician")
     if not residents or not desks:
         return None
     calls = [kind for kind, about in KINDS.items() if about.end == "call"]
@@ -213,17 +214,3 @@ def _doctor(chart: Chart, mrn: str) -> str:
         return ""
     doctors = patient.get("generalPractitioner", ())
     return str(doctors[0].get("reference", "")) if doctors else ""
-
-
-def _staff(chart: Chart, role: str, service: str) -> Sequence[str]:
-    def find() -> Sequence[str]:
-        roles = chart.search("PractitionerRole", _count="200")
-        return sorted(
-            str(each["practitioner"]["reference"])
-            for each in roles
-            if role in str(each.get("code", ""))
-            and service in str(each.get("specialty", ""))
-            and "practitioner" in each
-        )
-
-    return chart.remember(f"{role} of {service}", find)

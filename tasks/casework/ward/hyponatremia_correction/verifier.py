@@ -16,8 +16,8 @@ from mab_gym.casework import StayCaseJudge, Written
 from mab_gym.casework.reading import codes_of, concept_text, listed, member, patient_of, text_of
 from mab_gym.dynamics._ward import fluid_limit
 from mab_gym.dynamics.course import CONTINUOUS
-from mab_gym.dynamics.emergency import clinicians
 from mab_gym.dynamics.outcomes import without_stay
+from mab_gym.dynamics.staff import clinicians
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result, once

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from mab_gym.dynamics.inpatients import CREATININE, active_drugs, diagnoses, egfr, inpatient, problems
+from mab_gym.dynamics.staff import clinicians
 from mab_gym.tasking.chart import Chart
 
 BRANCHES = {"plain": 6, "sugar": 9, "thin": 6, "late": 9}
@@ -78,7 +79,7 @@ def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | N
             **person.params,
             **{name: facts[name] for name in ("angiotensin", "kept", "basal", "code_status", "dnr")},
             "a1c_due": facts["a1c_due"],
-            "surgeon": rng.choice([each for each in surgeons(chart) if each != person.attending]),
+            "surgeon": rng.choice([each for each in clinicians(chart, "surgery") if each != person.attending]),
             "operation": operation,
             "risk": risk,
             "clock": rng.choice(_CLOCK),
@@ -125,19 +126,6 @@ def first_day(case: Mapping[str, Any], now: datetime) -> str:
         if drug in ("apixaban", "rivaroxaban", "empagliflozin"):
             ahead.append(free_days(drug, case["risk"]) + 1 - last)
     return (now + timedelta(days=max(ahead))).date().isoformat()
-
-
-def surgeons(chart: Chart) -> tuple[str, ...]:
-    """Returns the references of the hospital's surgeons."""
-
-    def look() -> tuple[str, ...]:
-        roles = chart.search("PractitionerRole", _count="1000")
-        said = (
-            (each["practitioner"]["reference"], str(each.get("code")), str(each.get("specialty"))) for each in roles
-        )
-        return tuple(sorted({who for who, code, special in said if "Physician" in code and "surgery" in special}))
-
-    return chart.remember("nil by mouth: surgeons", look)
 
 
 def known(chart: Chart, mrn: str) -> Mapping[str, Any] | None:
