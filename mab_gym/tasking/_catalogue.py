@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mab_gym._content import bundled_folder, named_places, offered_places
 from mab_gym._opening import Opened
 from mab_gym.errors import ContentError, UsageError
-from mab_gym.tasking._family import Family, Stamps, load_family, stamps
+from mab_gym.tasking._family import SERVICE, Family, Stamps, load_family, stamps
 from mab_gym.tasking.case import Case
 
 ENTRY_POINTS = "mab_gym.tasks"
@@ -101,19 +101,14 @@ def load_folder(folder: Path) -> list[Family]:
     Raises:
         ContentError: There is no such folder, or a family in it is incomplete or wrong.
     """
-    return [load_family(Path(found.folder), found.service) for found in _families(folder)]
+    return [load_family(Path(found.folder)) for found in _families(folder)]
 
 
 class _Found(NamedTuple):
-    """A family's folder, the service that it lies in (empty for none), and the stamps of its files."""
+    """A family's folder, and the stamps of its files."""
 
     folder: str
-    service: str
     state: Stamps
-
-
-SERVICE = "service.toml"
-"""The file of a folder in a folder of families that holds the families of one service."""
 
 
 def _families(folder: Path) -> tuple[_Found, ...]:
@@ -126,10 +121,10 @@ def _families(folder: Path) -> tuple[_Found, ...]:
     for child in children:
         state = stamps(child)
         if _has(state, "task.toml"):
-            found.append(_Found(child, "", state))
+            found.append(_Found(child, state))
         elif _has(state, SERVICE):
             below = ((each, stamps(each)) for each in _folders(child))
-            found += [_Found(each, Path(child).name, state) for each, state in below if _has(state, "task.toml")]
+            found += [_Found(each, state) for each, state in below if _has(state, "task.toml")]
     return tuple(found)
 
 

@@ -52,6 +52,8 @@ PATIENT = "patient"
 """The prompt's placeholder for the name of the patient, which variants exchange; the case needs an ``mrn`` for it."""
 BY_MRN = "the patient with the MRN {}"
 _TRIES_FOR_SOMEBODY_NEW = 200
+SERVICE = "service.toml"
+"""The file of a folder in a folder of families that holds the families of one service."""
 PARTS = ("task.toml", "prompt.md", "cases.py", "verifier.py", "solution.py")
 
 
@@ -228,20 +230,16 @@ _TOLD: Final = {
 }
 
 
-def load_family(folder: Path, service: str = "") -> Family:
+def load_family(folder: Path) -> Family:
     """Loads a family from its folder.
 
     Its Python files are executed, so load only families from people whom you trust.
-
-    Args:
-        folder: The folder.
-        service: The service's name, if the folder lies in one of those.
 
     Raises:
         ContentError: A file is missing or wrong; the text names the file, and the line if there is one.
     """
     with OPENING:  # another thread must not find a module that is still being run
-        return _load(folder, service)
+        return _load(folder)
 
 
 def stamps(folder: Path | str) -> Stamps:
@@ -250,14 +248,14 @@ def stamps(folder: Path | str) -> Stamps:
         return tuple(sorted((entry.name, stamp_of(entry.stat())) for entry in found if entry.is_file()))
 
 
-def _load(folder: Path, service: str) -> Family:
+def _load(folder: Path) -> Family:
     missing = [part for part in PARTS if not (folder / part).is_file()]
     if missing:
         raise ContentError(f"{folder}: a family needs {', '.join(PARTS)}; missing: {', '.join(missing)}")
     about = _read_toml(folder / "task.toml")
     package = _package(folder)
     cases_module = _module(folder / "cases.py", package)
-    context, separator, question = _prompt(folder, service).partition("\n---\n")
+    context, separator, question = _prompt(folder).partition("\n---\n")
     if not separator:
         raise ContentError(f"{folder / 'prompt.md'}: write the context, a line with ---, and the question")
     branches = _attribute(cases_module, "BRANCHES", folder / "cases.py")
@@ -287,7 +285,7 @@ def _load(folder: Path, service: str) -> Family:
         excused=_excused(about, folder),
         course=_course(folder, package),
         guide=_guide(folder, package),
-        service=service,
+        service=folder.parent.name if _in_service(folder) else "",
         pages=_pages(about, folder),
         sources=_texts(about, "sources", folder),
         rules=_sentences(about, "rules", folder),
@@ -298,10 +296,15 @@ def _load(folder: Path, service: str) -> Family:
     return family
 
 
-def _prompt(folder: Path, service: str) -> str:
+def _in_service(folder: Path) -> bool:
+    """Tells if a family lies in the folder of a service."""
+    return (folder.parent / SERVICE).is_file()
+
+
+def _prompt(folder: Path) -> str:
     """Reads the prompt, with the texts that it shares with the other families of the folder."""
     text = (folder / "prompt.md").read_text(encoding="utf-8")
-    for path in sorted((folder.parent.parent if service else folder.parent).glob("*.md")):
+    for path in sorted((folder.parent.parent if _in_service(folder) else folder.parent).glob("*.md")):
         if f"{{{path.stem}}}" in text:
             text = text.replace(f"{{{path.stem}}}", path.read_text(encoding="utf-8").strip())
     return text

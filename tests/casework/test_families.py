@@ -7,10 +7,11 @@ import statistics
 
 import pytest
 
+from mab_gym.tasking._catalogue import load_folder
 from mab_gym.tasking._family import told_protocol
 from mab_gym.tasking._kinds import KNOWLEDGE
 from mab_gym.tasking.case import Case
-from tests.casework.playing import FAMILIES, family, gold, play, say, scenario
+from tests.casework.playing import FAMILIES, FOLDER, family, gold, play, say, scenario
 
 FROZEN = 20
 LEAST_BITE = 0.15
@@ -115,3 +116,10 @@ def test_a_person_is_seldom_met_twice() -> None:
     for name in FAMILIES:
         who = [case.params.get(family(name).who, str(case.params)) for case in family(name).cases]
         assert len(set(map(str, who))) >= 10, name
+
+
+def test_a_services_folder_may_be_loaded_by_itself() -> None:
+    """It shares the texts that lie above it, so that one service can be frozen or played alone."""
+    for family_ in load_folder(FOLDER / "ward"):
+        assert family_.service == "ward"
+        assert family_.context == family(family_.name).context
