@@ -131,7 +131,7 @@ class Auditor:
         rules = self.scenario.environment
         key = (rules.folder, rules.cohort, rules.archive, rules.max_steps, family.name, seed, rollouts)
         if key not in self._memory:
-            search = (LongSearch if family.service else Search)(self.trial, family, cases)
+            search = (LongSearch if family.is_casework else Search)(self.trial, family, cases)
             graded = grade(self.trial, family, cases, seed, rollouts)
             known, policies = try_rules(self.trial, family, cases), try_policies(self.trial, family, cases)
             idle = idle_variants(family, self.scenario.chart, self.scenario.backend.now.isoformat())

@@ -85,10 +85,10 @@ def grade(trial: Trial, family: Family, cases: Sequence[Case], seed: int, rollou
     for skill in SKILLS:
         rewards = [rolled(case, skill, str(turn)) for case in cases for turn in range(rollouts)]
         success[skill] = sum(each["sparse"] for each in rewards) / len(rewards)
-        if family.course is not None or family.service:
+        if family.course is not None or family.is_casework:
             credit[skill] = sum(each["partial"] for each in rewards) / len(rewards)
     telling: dict[str, dict[float, float]] = {"sparse": {}, "partial": {}}
-    for skill in GROUP_SKILLS_IN_CASEWORK if family.service else GROUP_SKILLS:
+    for skill in GROUP_SKILLS_IN_CASEWORK if family.is_casework else GROUP_SKILLS:
         groups = [[rolled(case, skill, f"group/{turn}") for turn in range(GROUP)] for case in cases]
         for kind, shares in telling.items():
             shares[skill] = sum(len({each[kind] for each in group}) > 1 for group in groups) / len(groups)

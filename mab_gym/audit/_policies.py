@@ -52,7 +52,7 @@ def try_policies(trial: Trial, family: Family, cases: Sequence[Case]) -> Policie
     Families that write nothing have no such policies. Neither have families without an answer: there the prompt itself
     says what to write. Nor have families on the clock, where writes alone are no stay.
     """
-    if family.service:
+    if family.is_casework:
         return _ranks(trial, family, cases)
     if family.course is not None:
         return Policies(family.name, {})

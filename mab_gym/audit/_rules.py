@@ -91,8 +91,8 @@ def try_rules(trial: Trial, family: Family, cases: Sequence[Case]) -> Rules:
     shown = [action for case in cases[:3] for action in trial.gold(family, case)]
     for name, change in SHORTCUTS.items():
         # What reads whole lists has no use for their order.
-        if any(_FEW.search(action) if family.service else "_sort=" in action for action in shown):
-            taken = _of_few(change) if family.service else change
+        if any(_FEW.search(action) if family.is_casework else "_sort=" in action for action in shown):
+            taken = _of_few(change) if family.is_casework else change
             won[name] = sum(trial.careless(family, case, change=taken) for case in cases)
-    most = MOST_IN_CASEWORK if family.service else MOST_BY_SHORTCUT
+    most = MOST_IN_CASEWORK if family.is_casework else MOST_BY_SHORTCUT
     return Rules(family.name, len(cases), lost, won, family.excused, most)

@@ -141,7 +141,7 @@ class Trial:
             change: Changes the URL of each GET.
         """
         desk = self._desk(rule)
-        if family.course is not None or family.service:
+        if family.course is not None or family.is_casework:
             return self._careless_through(family, case, desk, change)
         try:
             run = play_gold(family.solve, case, desk, self._session, change)
@@ -186,14 +186,14 @@ class Trial:
         """
         episode = self.scenario.new_episode()
         observation, _ = episode.reset(family, case)
-        oracle = Oracle(slips.breaks if family.service else None)
+        oracle = Oracle(slips.breaks if family.is_casework else None)
         oracle.brief(self.scenario, case)
         while True:
             try:
                 action = oracle.act({"fhir": observation["fhir"], "status": observation["status"]})
             except Exception:  # after a mistake, the reply is not what the solution expects
                 action = LOST
-            steady = family.service and (action.startswith("GET") or action is LOST or WAIT in action)
+            steady = family.is_casework and (action.startswith("GET") or action is LOST or WAIT in action)
             step = episode.step(action if steady else slips.instead_of(action))
             check_counts(step.info)
             if episode.over:

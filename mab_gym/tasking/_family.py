@@ -161,6 +161,11 @@ class Family:
         return self.context.format_map(values), self.question.format_map(values)
 
     @property
+    def is_casework(self) -> bool:
+        """True if its cases are long work that is judged by the state of the records: those of a service are."""
+        return bool(self.service)
+
+    @property
     def names_patient(self) -> bool:
         """True if the question has a placeholder for the name of the patient."""
         return f"{{{PATIENT}}}" in self.question

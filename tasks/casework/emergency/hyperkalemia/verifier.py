@@ -14,9 +14,10 @@ from datetime import timedelta
 from mab_gym.casework import StayCaseJudge, TestDue
 from mab_gym.casework.visits import binder_daily, diet_is_ordered, ended, not_taken, paged_service
 from mab_gym.dynamics.course import CONTINUOUS
-from mab_gym.dynamics.emergency import done_at, found_at, home_orders
+from mab_gym.dynamics.emergency import home_orders
 from mab_gym.dynamics.outcomes import without_stay
 from mab_gym.dynamics.staff import clinicians
+from mab_gym.dynamics.visit_courses import done_at, found_at
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result

@@ -14,8 +14,8 @@ from mab_gym.casework import StayCaseJudge
 from mab_gym.casework.visits import ended
 from mab_gym.dynamics.bodies._ketoacidosis_body import SHORTEST_DRIP
 from mab_gym.dynamics.course import CONTINUOUS
-from mab_gym.dynamics.emergency import done_at, infused
 from mab_gym.dynamics.outcomes import without_stay
+from mab_gym.dynamics.visit_courses import done_at, infused
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result

@@ -11,8 +11,8 @@ from mab_gym.casework import StayCaseJudge, read_drug_order
 from mab_gym.casework.reading import codes_of, concept_text, patient_of, references_of
 from mab_gym.casework.visits import ended, not_taken
 from mab_gym.dynamics.course import CONTINUOUS
-from mab_gym.dynamics.emergency import done_at, found_at
 from mab_gym.dynamics.outcomes import without_stay
+from mab_gym.dynamics.visit_courses import done_at, found_at
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result, number, text

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mab_gym.dynamics.bodies import SepsisBody, SepsisCase
 from mab_gym.dynamics.course import Course
-from mab_gym.dynamics.emergency import findings_of, visit_course, visit_ids
+from mab_gym.dynamics.emergency import visit_ids
+from mab_gym.dynamics.visit_courses import findings_of, visit_course
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 

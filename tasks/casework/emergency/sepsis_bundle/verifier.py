@@ -16,9 +16,9 @@ from mab_gym.casework.reading import text_of
 from mab_gym.casework.visits import paged_service
 from mab_gym.dynamics.bodies._sepsis_body import CRYSTALLOIDS
 from mab_gym.dynamics.course import CONTINUOUS
-from mab_gym.dynamics.emergency import done_at, infused
 from mab_gym.dynamics.outcomes import without_stay
 from mab_gym.dynamics.staff import clinicians
+from mab_gym.dynamics.visit_courses import done_at, infused
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mab_gym.casework import arrival_id
 from mab_gym.dynamics.bodies import BloodBody, BloodCase
 from mab_gym.dynamics.course import Answer, Course
-from mab_gym.dynamics.emergency import visit_course
+from mab_gym.dynamics.visit_courses import visit_course
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.stay import Message, StayRecord

@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from mab_gym.casework import StayCaseJudge, Written
 from mab_gym.casework.reading import references_of, text_of
-from mab_gym.dynamics.emergency import done_at
 from mab_gym.dynamics.outcomes import without_stay
+from mab_gym.dynamics.visit_courses import done_at
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result, once
