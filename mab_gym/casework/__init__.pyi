@@ -7,6 +7,7 @@ from ._documents import DocumentDue as DocumentDue
 from ._documents import ItemDue as ItemDue
 from ._documents import SectionDue as SectionDue
 from ._inpatients import about_stay as about_stay
+from ._inpatients import laboratory_request as laboratory_request
 from ._inpatients import morning_signs as morning_signs
 from ._inpatients import observed as observed
 from ._inpatients import prescribed as prescribed
@@ -17,3 +18,4 @@ from ._orders import DrugDue as DrugDue
 from ._orders import DrugOrder as DrugOrder
 from ._orders import TestDue as TestDue
 from ._orders import read_drug_order as read_drug_order
+from ._slots import SlotTime as SlotTime

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -86,6 +86,37 @@ def prescribed(
                 "doseAndRate": [{"doseQuantity": {"value": amount, "unit": unit, "system": _UCUM, "code": unit}}],
             }
         ],
+    }
+
+
+def laboratory_request(
+    about: Mapping[str, Any], number: str, test: Sequence[str], status: str, by: str, at: str, **more: Any
+) -> Resource:
+    """Returns the ServiceRequest of a test by the laboratory.
+
+    Args:
+        about: See `about_stay`.
+        number: Its id.
+        test: LOINC code and name.
+        status: As in ``active``.
+        by: Who asks for it.
+        at: When it was written, as a dateTime.
+        more: Further elements.
+    """
+    code, name = test[0], test[1]
+    laboratory = {"system": "http://snomed.info/sct", "code": "108252007", "display": "Laboratory procedure"}
+    return {
+        "resourceType": "ServiceRequest",
+        "id": number,
+        "status": status,
+        "intent": "order",
+        "category": [{"coding": [laboratory], "text": "Laboratory procedure"}],
+        "priority": "routine",
+        "code": {"coding": [{"system": _LOINC, "code": code, "display": name}], "text": name},
+        **about,
+        "authoredOn": at,
+        "requester": {"reference": by},
+        **more,
     }
 
 

@@ -13,9 +13,10 @@ from datetime import date, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
+from mab_gym.casework import SlotTime
 from mab_gym.tasking.chart import Chart
 
-from .times import Notice, Time, Wish, clashes
+from .times import Notice, Wish, clashes
 
 BRANCHES = {"booked_twice": 10, "wants_none": 10, "near_another": 10}
 CLINIC = "Primary care"
@@ -83,7 +84,9 @@ def _people(
     return found
 
 
-def _visit(chart: Chart, rng: random.Random, kind: str, notice: Notice, mrn: str, old: Time) -> dict[str, Any] | None:
+def _visit(
+    chart: Chart, rng: random.Random, kind: str, notice: Notice, mrn: str, old: SlotTime
+) -> dict[str, Any] | None:
     today, day = chart.now.date(), old.start.date()
     near = chart.now + timedelta(days=60)
     taken = [each for each in _booked(chart, mrn) if each[0] < near]
@@ -109,7 +112,7 @@ def _visit(chart: Chart, rng: random.Random, kind: str, notice: Notice, mrn: str
         }  # fmt: skip
         return visit
     first, last = today + timedelta(days=notice.ahead), day + timedelta(days=notice.days)
-    parts: dict[tuple[int, bool], list[Time]] = {}
+    parts: dict[tuple[int, bool], list[SlotTime]] = {}
     for each in (time for at in _days(first, last) for time in _free(chart).get(at, ())):
         if notice.is_open(each) and not (taken and clashes(each, taken)):
             parts.setdefault((each.start.weekday(), each.start.hour < 12), []).append(each)
@@ -138,11 +141,11 @@ def _days(first: date, last: date) -> Iterator[date]:
     return (first + timedelta(days=number) for number in range((last - first).days + 1))
 
 
-def _free(chart: Chart) -> Mapping[date, Sequence[Time]]:
+def _free(chart: Chart) -> Mapping[date, Sequence[SlotTime]]:
     """Returns the free times of all physicians by day."""
 
-    def look() -> dict[date, list[Time]]:
-        found: dict[date, list[Time]] = {}
+    def look() -> dict[date, list[SlotTime]]:
+        found: dict[date, list[SlotTime]] = {}
         for each in _all(chart, free=True):
             found.setdefault(each.start.date(), []).append(each)
         return found
@@ -181,30 +184,24 @@ def _schedules(chart: Chart) -> Mapping[str, str]:
     return chart.remember("rebooking: schedules", look)
 
 
-def times(chart: Chart, who: str) -> Sequence[Time]:
+def times(chart: Chart, who: str) -> Sequence[SlotTime]:
     """Returns the times of a physician."""
 
-    def look() -> tuple[Time, ...]:
+    def look() -> tuple[SlotTime, ...]:
         found = chart.search("Slot", schedule=_schedules(chart)[who], _count="1000")
-        return tuple(time_of(each, who) for each in found)
+        return tuple(SlotTime.of(each, who) for each in found)
 
     return chart.remember(f"rebooking: times of {who}", look)
 
 
-def _all(chart: Chart, *, free: bool) -> Sequence[Time]:
+def _all(chart: Chart, *, free: bool) -> Sequence[SlotTime]:
     """Returns the times of all physicians that are free, or that are taken by people whom the records do not know."""
 
-    def look() -> tuple[Time, ...]:
+    def look() -> tuple[SlotTime, ...]:
         every = (each for one in physicians(chart) for each in times(chart, one))
         return tuple(each for each in every if each.free == free and each.id not in _known_slots(chart))
 
     return chart.remember(f"rebooking: times that are {'free' if free else 'taken'}", look)
-
-
-def time_of(slot: Mapping[str, Any], who: str) -> Time:
-    """Reads a Slot."""
-    start, end = datetime.fromisoformat(slot["start"]), datetime.fromisoformat(slot["end"])
-    return Time(str(slot["id"]), who, start, end, slot["status"] == "free")
 
 
 def _known_slots(chart: Chart) -> frozenset[str]:

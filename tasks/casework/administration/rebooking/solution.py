@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from mab_gym.casework import note_text
+from mab_gym.casework import SlotTime, note_text
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Reply, Solution
 
-from .cases import CLINIC, time_of
-from .times import NAMES, Notice, Time, Wish, fitting
+from .cases import CLINIC
+from .times import NAMES, Notice, Wish, fitting
 
 Resource = Mapping[str, Any]
 Taken = list[tuple[datetime, datetime]]
@@ -24,7 +24,7 @@ class _Work:
     """Facts about the whole work."""
 
     notice: Notice
-    times: list[Time]
+    times: list[SlotTime]
     used: set[str]
     counts: list[int]
 
@@ -50,7 +50,7 @@ def solve(case: Case, desk: Desk) -> Solution:
     )
     visits = [each for each in found.resources if notice.first <= _day(each) <= notice.last]
     schedules = (yield desk.get("Schedule", _count="200")).resources
-    times: list[Time] = []
+    times: list[SlotTime] = []
     for schedule in schedules:
         who = schedule["actor"][0]["reference"]
         if who in doctors.values():
@@ -61,7 +61,7 @@ def solve(case: Case, desk: Desk) -> Solution:
                 start=f"lt{(notice.last + timedelta(days=notice.days + 16)).isoformat()}",
                 _count="1000",
             )
-            times += [time_of(each, who) for each in reply.resources]
+            times += [SlotTime.of(each, who) for each in reply.resources]
     work = _Work(notice, times, set(), [0, 0, 0])
     for visit in visits:
         yield from _move(desk, work, visit)
@@ -106,7 +106,7 @@ def _needed(desk: Desk, notice: Notice, visit: Resource, said: Sequence[str], ot
     return desk.rule("double", False, lambda: True) if again else True
 
 
-def _chosen(desk: Desk, work: _Work, visit: Resource, said: Sequence[str], others: Sequence[Resource]) -> Time:
+def _chosen(desk: Desk, work: _Work, visit: Resource, said: Sequence[str], others: Sequence[Resource]) -> SlotTime:
     """Chooses the first time that fits; each careless way takes one that fits to all else."""
     wish = _wish(said[0]) if said else Wish()
     taken = [(datetime.fromisoformat(each["start"]), datetime.fromisoformat(each["end"])) for each in others]
@@ -114,15 +114,15 @@ def _chosen(desk: Desk, work: _Work, visit: Resource, said: Sequence[str], other
     old, today, notice = _day(visit), desk.now.date(), work.notice
     right = fitting(free, notice, wish, old, today, taken)
 
-    def instead(notice: Notice, wish: Wish, taken: Taken) -> Time:
+    def instead(notice: Notice, wish: Wish, taken: Taken) -> SlotTime:
         wider = fitting(free, notice, wish, old, today, taken)
         return next((each for each in wider if each not in right), right[0])
 
-    def by_the_same() -> Time:
+    def by_the_same() -> SlotTime:
         mine = [each for each in free if each.who == notice.who]
         return next(iter(fitting(mine, notice, Wish(), old, today, taken)), right[0])
 
-    def by_another() -> Time:
+    def by_another() -> SlotTime:
         colleagues = [each for each in free if each.who != notice.who]
         return next(iter(fitting(colleagues, notice, wish, old, today, taken)), right[0])
 
@@ -184,7 +184,7 @@ def _status(status: str) -> list[dict[str, Any]]:
     return [{"op": "replace", "path": "/status", "value": status}]
 
 
-def _appointment(mrn: str, time: Time) -> dict[str, Any]:
+def _appointment(mrn: str, time: SlotTime) -> dict[str, Any]:
     return {
         "resourceType": "Appointment",
         "status": "booked",

@@ -7,28 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from mab_gym.casework import SlotTime
+
 BETWEEN = timedelta(minutes=60)
 """Time between two appointments of a person, at least."""
 NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
-
-
-@dataclass(frozen=True, slots=True)
-class Time:
-    """A slot.
-
-    Attributes:
-        id: Its id.
-        who: The physician's reference.
-        start: Its begin.
-        end: Its end.
-        free: True if nobody has it.
-    """
-
-    id: str
-    who: str
-    start: datetime
-    end: datetime
-    free: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +26,7 @@ class Wish:
     weekdays: tuple[int, ...] = ()
     part: str = ""
 
-    def allows(self, time: Time) -> bool:
+    def allows(self, time: SlotTime) -> bool:
         """Tells if a person can come at a time."""
         morning = time.start.hour < 12
         return (not self.weekdays or time.start.weekday() in self.weekdays) and (
@@ -84,31 +67,31 @@ class Notice:
     until: int
     not_to: str
 
-    def is_open(self, time: Time) -> bool:
+    def is_open(self, time: SlotTime) -> bool:
         """Tells if somebody may be seen at a time, whoever it is."""
         if not time.free or time.who == self.not_to or time.start.hour >= self.until:
             return False
         return time.who != self.who or not self.first <= time.start.date() <= self.last
 
-    def allows(self, time: Time, old: date, today: date) -> bool:
+    def allows(self, time: SlotTime, old: date, today: date) -> bool:
         """Tells if a time is one for a visit that was on a day."""
         first, last = today + timedelta(days=self.ahead), old + timedelta(days=self.days)
         return first <= time.start.date() <= last and self.is_open(time)
 
 
-def clashes(time: Time, taken: Iterable[tuple[datetime, datetime]]) -> bool:
+def clashes(time: SlotTime, taken: Iterable[tuple[datetime, datetime]]) -> bool:
     """Tells if a time is too near to another appointment of the person."""
     return any(time.start < end + BETWEEN and begin < time.end + BETWEEN for begin, end in taken)
 
 
 def fitting(
-    times: Sequence[Time],
+    times: Sequence[SlotTime],
     notice: Notice,
     wish: Wish,
     old: date,
     today: date,
     taken: Sequence[tuple[datetime, datetime]] = (),
-) -> list[Time]:
+) -> list[SlotTime]:
     """Returns the times that are right, the first first: with the same physician, else with a colleague."""
     found = [
         each for each in times if notice.allows(each, old, today) and wish.allows(each) and not clashes(each, taken)

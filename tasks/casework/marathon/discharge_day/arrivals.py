@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mab_gym.casework import about_stay, arrival_id, morning_signs, observed, prescribed, shown, text_attachment
+from mab_gym.casework import (
+    about_stay,
+    arrival_id,
+    laboratory_request,
+    morning_signs,
+    observed,
+    prescribed,
+    shown,
+    text_attachment,
+)
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -136,20 +145,10 @@ def _tests(one: Mapping[str, Any], ids: list[str], asked: datetime, done: dateti
     if one["test"] == "none":
         return []
     code, name, unit, value = _TESTS[one["words"] % len(_TESTS)]
-    laboratory = {"system": "http://snomed.info/sct", "code": "108252007", "display": "Laboratory procedure"}
-    request = {
-        "resourceType": "ServiceRequest",
-        "id": ids[TEST],
-        "status": "active",
-        "intent": "order",
-        "category": [{"coding": [laboratory], "text": "Laboratory procedure"}],
-        "priority": "routine",
-        "code": {"coding": [{"system": _LOINC, "code": code, "display": name}], "text": name},
-        **about_stay(one),
-        "authoredOn": asked.isoformat(),
-        "requester": {"reference": one["attending"]},
-        "reasonCode": [{"text": "Before leaving"}],
-    }
+    why = [{"text": "Before leaving"}]
+    request = laboratory_request(
+        about_stay(one), ids[TEST], (code, name), "active", one["attending"], asked.isoformat(), reasonCode=why
+    )
     if one["test"] == "pending":
         return [request]
     result = observed(about_stay(one), ids[RESULT], (code, name, unit), shown(value), done, "laboratory")

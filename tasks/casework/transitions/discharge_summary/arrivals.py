@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mab_gym.casework import arrival_id, text_attachment
+from mab_gym.casework import about_stay, arrival_id, laboratory_request, text_attachment
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -100,10 +100,6 @@ def _image(case: Case) -> str:
     return f"{begin}\nImpression: 1. No acute change. 2. {end}"
 
 
-def _about(case: Case) -> dict[str, Any]:
-    return {"subject": {"reference": f"Patient/{case['mrn']}"}, "encounter": {"reference": case["encounter"]}}
-
-
 def _note(case: Case, number: int, kind: tuple[str, str, str], author: str, at: str, text: str) -> dict[str, Any]:
     code, name, title = kind
     return {
@@ -138,22 +134,6 @@ def _visit(case: Case, number: int, start: datetime, status: str, created: str) 
     }
 
 
-def _request(case: Case, number: int, test: Sequence[str], status: str, at: str) -> dict[str, Any]:
-    laboratory = {"system": "http://snomed.info/sct", "code": "108252007", "display": "Laboratory procedure"}
-    return {
-        "resourceType": "ServiceRequest",
-        "id": arrival_id(case, number),
-        "status": status,
-        "intent": "order",
-        "category": [{"coding": [laboratory], "text": "Laboratory procedure"}],
-        "priority": "routine",
-        "code": {"coding": [{"system": _LOINC, "code": test[0], "display": test[1]}], "text": test[1]},
-        **_about(case),
-        "authoredOn": at,
-        "requester": {"reference": case["attending"]},
-    }
-
-
 def _result(case: Case, number: int, code: str, name: str, value: float, unit: str, at: str) -> dict[str, Any]:
     laboratory = {"system": f"{_TERMS}observation-category", "code": "laboratory", "display": "Laboratory"}
     return {
@@ -162,7 +142,7 @@ def _result(case: Case, number: int, code: str, name: str, value: float, unit: s
         "status": "final",
         "category": [{"coding": [laboratory]}],
         "code": {"coding": [{"system": _LOINC, "code": code, "display": name}], "text": name},
-        **_about(case),
+        **about_stay(case),
         "effectiveDateTime": at,
         "issued": at,
         "valueQuantity": {"value": value, "unit": unit, "system": _UCUM, "code": unit},
@@ -185,8 +165,12 @@ def _prescription(case: Case, number: int, drug: Sequence[Any], at: str) -> dict
             "coding": [{"system": _RXNORM, "code": code, "display": name}] if code else [],
             "text": text,
         },
-        **_about(case),
+        **about_stay(case),
         "authoredOn": at,
         "requester": {"reference": case["attending"]},
         "dosageInstruction": [{"text": f"{dose:g} {unit}", "doseAndRate": [{"doseQuantity": amount}]}],
     }
+
+
+def _request(case: Case, number: int, test: Sequence[str], status: str, at: str) -> dict[str, Any]:
+    return laboratory_request(about_stay(case), arrival_id(case, number), test, status, case["attending"], at)

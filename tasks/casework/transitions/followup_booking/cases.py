@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
+from mab_gym.casework import SlotTime
 from mab_gym.dynamics.inpatients import active_drugs, inpatient, problems
 from mab_gym.tasking.chart import Chart
 
-from .rules import PRIMARY, Clinics, Limits, Time, apart, clinics, fitting, limits_of, same_day, window, without
+from .rules import PRIMARY, Clinics, Limits, apart, clinics, fitting, limits_of, same_day, window, without
 
 BRANCHES = {"one_day": 8, "booked_late": 8, "booked_right": 4, "substitute": 7, "plain": 3}
 _TRIES: Final = 250
@@ -223,24 +224,24 @@ def _limits(known: Clinics, one: Person, rng: random.Random, branch: str, now: d
     return case
 
 
-def _between(times: tuple[Time, ...], after: date, last: date, days: Collection[int]) -> tuple[Time, ...]:
+def _between(times: tuple[SlotTime, ...], after: date, last: date, days: Collection[int]) -> tuple[SlotTime, ...]:
     return tuple(one for one in times if after < one.start.date() <= last and one.start.weekday() in days)
 
 
-def _with(limits: Limits, one: Time) -> Limits:
+def _with(limits: Limits, one: SlotTime) -> Limits:
     return without(limits, taken=(*limits.taken, (one.start, one.end)))
 
 
 def _pairs(
-    own: tuple[Time, ...], special: tuple[Time, ...], limits: Limits, lasts: tuple[date, date], together: bool
-) -> list[tuple[Time, Time]]:
+    own: tuple[SlotTime, ...], special: tuple[SlotTime, ...], limits: Limits, lasts: tuple[date, date], together: bool
+) -> list[tuple[SlotTime, SlotTime]]:
     firsts, seconds = fitting(own, limits, lasts[0]), fitting(special, limits, lasts[1])
     return same_day(firsts, seconds) if together else apart(firsts, seconds)
 
 
 def _misled(
-    own: tuple[Time, ...],
-    special: tuple[Time, ...],
+    own: tuple[SlotTime, ...],
+    special: tuple[SlotTime, ...],
     limits: Limits,
     lasts: tuple[date, date],
     old: list[int],
@@ -262,7 +263,9 @@ def _misled(
     return count
 
 
-def _booked(special: tuple[Time, ...], limits: Limits, last: date, right: bool, rng: random.Random) -> Time | None:
+def _booked(
+    special: tuple[SlotTime, ...], limits: Limits, last: date, right: bool, rng: random.Random
+) -> SlotTime | None:
     """Returns a time that is taken, as the patient's own booking: one that fits, or one that comes too late."""
     if right:
         found = [one for one in special if not one.free and one.start.date() <= last and limits.fit(one)]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
+from mab_gym.casework import SlotTime
 from mab_gym.tasking.chart import Chart
 
 WINDOWS = {"heart failure": 7, "copd": 14, "pneumonia": 14, "sepsis": 14, "stroke": 14, "infarction": 14}
@@ -19,25 +20,6 @@ LAB_DAYS_LOOSE = 28
 """KDIGO 2024, Kidney Int 2024;105:S117: creatinine and potassium 2 to 4 weeks after a drug on the renin system."""
 APART = timedelta(hours=1)
 PRIMARY = "Primary care"
-
-
-@dataclass(frozen=True, slots=True)
-class Time:
-    """A slot.
-
-    Attributes:
-        id: Its id.
-        who: The practitioner's address.
-        start: Its beginning.
-        end: Its end.
-        free: True if nobody has taken it.
-    """
-
-    id: str
-    who: str
-    start: datetime
-    end: datetime
-    free: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +54,7 @@ class Limits:
         """Tells if nothing else is booked then."""
         return all(end <= begun or over <= start for begun, over in self.taken)
 
-    def fit(self, one: Time) -> bool:
+    def fit(self, one: SlotTime) -> bool:
         """Tells if a time fits to all of it."""
         return self.company(one.start) and self.ride(one.start) and self.unbooked(one.start, one.end)
 
@@ -98,7 +80,7 @@ def window(diagnosis: str, loose: bool = False) -> int:
     return max(found, next((LOOSE[word] for word in LOOSE if word in said), OTHERS)) if loose else found
 
 
-def fitting(times: Iterable[Time], limits: Limits, last: date) -> list[Time]:
+def fitting(times: Iterable[SlotTime], limits: Limits, last: date) -> list[SlotTime]:
     """Returns the free times that fit, the first one first."""
     return sorted(
         (one for one in times if one.free and one.start.date() <= last and limits.fit(one)),
@@ -106,7 +88,7 @@ def fitting(times: Iterable[Time], limits: Limits, last: date) -> list[Time]:
     )
 
 
-def same_day(firsts: Sequence[Time], seconds: Sequence[Time]) -> list[tuple[Time, Time]]:
+def same_day(firsts: Sequence[SlotTime], seconds: Sequence[SlotTime]) -> list[tuple[SlotTime, SlotTime]]:
     """Returns pairs on one day, an hour or more from start to start, the first ones first."""
     pairs = [
         (one, other)
@@ -117,13 +99,13 @@ def same_day(firsts: Sequence[Time], seconds: Sequence[Time]) -> list[tuple[Time
     return sorted(pairs, key=lambda pair: max(pair[0].start, pair[1].start))
 
 
-def apart(firsts: Sequence[Time], seconds: Sequence[Time]) -> list[tuple[Time, Time]]:
+def apart(firsts: Sequence[SlotTime], seconds: Sequence[SlotTime]) -> list[tuple[SlotTime, SlotTime]]:
     """Returns pairs that do not overlap, the first ones first."""
     pairs = [(one, other) for one in firsts[:6] for other in seconds[:6] if _apart(one, other)]
     return sorted(pairs, key=lambda pair: (pair[0].start, pair[1].start))
 
 
-def _apart(one: Time, other: Time) -> bool:
+def _apart(one: SlotTime, other: SlotTime) -> bool:
     return one.end <= other.start or other.end <= one.start
 
 
@@ -144,8 +126,8 @@ class Clinics:
     """
 
     service: Mapping[str, str]
-    times: Mapping[str, tuple[Time, ...]]
-    by_id: Mapping[str, Time]
+    times: Mapping[str, tuple[SlotTime, ...]]
+    by_id: Mapping[str, SlotTime]
     schedules: Mapping[str, str]
 
     def of(self, service: str) -> list[str]:
@@ -166,14 +148,13 @@ def _read(chart: Chart) -> Clinics:
         service[who] = schedule["serviceType"][0]["text"]
         schedules[who] = f"Schedule/{schedule['id']}"
     owner = {address: who for who, address in schedules.items()}
-    times: dict[str, list[Time]] = {who: [] for who in service}
+    times: dict[str, list[SlotTime]] = {who: [] for who in service}
     for slot in chart.search("Slot", _count="1000"):
         who = owner[slot["schedule"]["reference"]]
-        start, end = datetime.fromisoformat(slot["start"]), datetime.fromisoformat(slot["end"])
-        times[who].append(Time(slot["id"], who, start, end, slot["status"] == "free"))
+        times[who].append(SlotTime.of(slot, who))
     by_id = {one.id: one for found in times.values() for one in found}
     return Clinics(service, {who: tuple(sorted(found, key=_start)) for who, found in times.items()}, by_id, schedules)
 
 
-def _start(one: Time) -> datetime:
+def _start(one: SlotTime) -> datetime:
     return one.start

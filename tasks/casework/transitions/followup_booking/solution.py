@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from mab_gym.casework import note_text
+from mab_gym.casework import SlotTime, note_text
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Solution
 
 from .arrivals import WEEKDAYS
-from .rules import LAB_DAYS, PRIMARY, Limits, Time, apart, fitting, same_day, window, without
+from .rules import LAB_DAYS, PRIMARY, Limits, apart, fitting, same_day, window, without
 
 _DAY = re.compile(r"(January|November|December) (\d+)")
 _FOUR_WEEKS = timedelta(days=28)
@@ -59,7 +59,7 @@ def solve(case: Case, desk: Desk) -> Solution:
     if mine is not None:
         begin, end = datetime.fromisoformat(mine["start"]), datetime.fromisoformat(mine["end"])
         apart_from_it = without(limits, taken=[pair for pair in limits.taken if pair != (begin, end)])
-        taken = Time("", specialist, begin, end, True)
+        taken = SlotTime("", specialist, begin, end, True)
         right = bool(fitting([taken], apart_from_it, lasts[1]))
         right = desk.rule("booked_already", right, lambda: not right)
         over = None if right else mine
@@ -111,11 +111,11 @@ def _limits(
     return Limits(max(first, leaves + timedelta(days=1)), days, hours[0], hours[1], (away[0], away[-1]), taken)
 
 
-def _in_time(desk: Desk, times: Iterable[Time], limits: Limits, last: date, leaves: date) -> list[Time]:
+def _in_time(desk: Desk, times: Iterable[SlotTime], limits: Limits, last: date, leaves: date) -> list[SlotTime]:
     """Returns times that fit, those to be preferred first; the careless books the usual four weeks ahead."""
     wide = leaves + _FOUR_WEEKS
 
-    def usual() -> list[Time]:
+    def usual() -> list[SlotTime]:
         return sorted(fitting(times, limits, wide + timedelta(days=7)), key=lambda one: abs(one.start.date() - wide))
 
     return desk.rule("in_time", fitting(times, limits, last), usual)
@@ -135,7 +135,7 @@ def _times(desk: Desk, clinic: str, whom: Sequence[str], leaves: date) -> Any:
     asked = {"schedule": ",".join(schedules), "status": "free", "start": f"gt{leaves.isoformat()}", "_count": "1000"}
     reply = yield desk.get("Slot", **asked)
     return [
-        Time(
+        SlotTime(
             each["id"],
             schedules[each["schedule"]["reference"]],
             datetime.fromisoformat(each["start"]),
@@ -168,7 +168,7 @@ def _status(status: str) -> list[dict[str, Any]]:
     return [{"op": "replace", "path": "/status", "value": status}]
 
 
-def _visit(mrn: str, one: Time) -> dict[str, Any]:
+def _visit(mrn: str, one: SlotTime) -> dict[str, Any]:
     actors = (f"Patient/{mrn}", one.who)
     return {
         "resourceType": "Appointment",
@@ -191,7 +191,7 @@ def _blood(mrn: str, at: datetime) -> dict[str, Any]:
     }
 
 
-def _told(mrn: str, relative: str, held: Sequence[str], chosen: Sequence[Time]) -> dict[str, Any]:
+def _told(mrn: str, relative: str, held: Sequence[str], chosen: Sequence[SlotTime]) -> dict[str, Any]:
     when = "; ".join(f"{one.start:%A, %B %d, %H:%M}" for one in chosen)
     return {
         "resourceType": "Communication",

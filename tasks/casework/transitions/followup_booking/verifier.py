@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from mab_gym.casework import CaseJudge, Written, arrival_id
+from mab_gym.casework import CaseJudge, SlotTime, Written, arrival_id
 from mab_gym.casework.reading import listed, member, moment_of, references_of
 from mab_gym.dynamics._requests import asked_tests
 from mab_gym.tasking.case import Case
@@ -20,7 +20,7 @@ from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import BOOKED, arrive
 from .cases import RENIN
-from .rules import APART, LAB_DAYS, LAB_DAYS_LOOSE, PRIMARY, Limits, Time, clinics, fitting, limits_of, window, without
+from .rules import APART, LAB_DAYS, LAB_DAYS_LOOSE, PRIMARY, Limits, clinics, fitting, limits_of, window, without
 
 _KINDS = ("Appointment", "Slot", "ServiceRequest", "MedicationRequest", "Schedule", "Encounter")
 
@@ -31,7 +31,7 @@ class _Visit:
 
     written: Written
     who: frozenset[str]
-    slot: Time | None
+    slot: SlotTime | None
     start: datetime | None
     end: datetime | None
 

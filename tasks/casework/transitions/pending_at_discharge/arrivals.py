@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
-from mab_gym.casework import arrival_id, text_attachment
+from mab_gym.casework import about_stay, arrival_id, laboratory_request, text_attachment
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -86,10 +86,6 @@ def _plan(case: Case, place: int, one: Mapping[str, Any]) -> str:
     return f"Goes home today. {_late(case, place, one, one['late_to_doctor'])}"
 
 
-def _about(one: Mapping[str, Any]) -> dict[str, Any]:
-    return {"subject": {"reference": f"Patient/{one['mrn']}"}, "encounter": {"reference": one["encounter"]}}
-
-
 def _note(case: Case, place: int, one: Mapping[str, Any], number: int, at: str, text: str) -> dict[str, Any]:
     kind, title = "Progress note", "Plan for leaving"
     return {
@@ -119,20 +115,8 @@ def _request(
     by: str,
     note: str,
 ) -> dict[str, Any]:
-    laboratory = {"system": "http://snomed.info/sct", "code": "108252007", "display": "Laboratory procedure"}
-    return {
-        "resourceType": "ServiceRequest",
-        "id": came(case, place, number),
-        "status": status,
-        "intent": "order",
-        "category": [{"coding": [laboratory], "text": "Laboratory procedure"}],
-        "priority": "routine",
-        "code": {"coding": [{"system": _LOINC, "code": test[0], "display": test[1]}], "text": test[1]},
-        **_about(one),
-        "authoredOn": at,
-        "requester": {"reference": by},
-        **({"note": [{"text": note}]} if note else {}),
-    }
+    noted = {"note": [{"text": note}]} if note else {}
+    return laboratory_request(about_stay(one), came(case, place, number), test, status, by, at, **noted)
 
 
 def _not_done(case: Case, place: int, one: Mapping[str, Any], at: str) -> dict[str, Any]:
@@ -145,7 +129,7 @@ def _not_done(case: Case, place: int, one: Mapping[str, Any], at: str) -> dict[s
         "status": "cancelled",
         "category": [{"coding": [laboratory]}],
         "code": {"coding": [{"system": _LOINC, "code": code, "display": name}], "text": name},
-        **_about(one),
+        **about_stay(one),
         "effectiveDateTime": at,
         "issued": at,
         "conclusion": "Not done: the specimen leaked. Please send another one.",
@@ -162,7 +146,7 @@ def _answer(case: Case, place: int, one: Mapping[str, Any], at: str) -> dict[str
         "status": "final",
         "category": [{"coding": [laboratory]}],
         "code": {"coding": [{"system": _LOINC, "code": code, "display": name}], "text": name},
-        **_about(one),
+        **about_stay(one),
         "effectiveDateTime": at,
         "issued": at,
         "valueQuantity": {"value": one["value"], "unit": unit, "system": _UCUM, "code": unit},
