@@ -44,7 +44,7 @@ def message(request: dict[str, str], to: str, about: str, priority: str) -> str:
 
 
 def others(case: Case, run: Played, place: int) -> list[str]:
-    """What the gold solution writes about all requests but one."""
+    """Writes of the gold solution about all requests but one."""
     request = case["requests"][place]
     own = (request["mrn"], arrival_id(case, 2 * place), arrival_id(case, 2 * place + 1), request["order"])
     return [each for each in writes(run) if not any(one in each for one in own)]

@@ -43,7 +43,7 @@ def anew(kind: str, urls: list[str]) -> Any:
 
 
 def test_the_list_may_be_written_anew() -> None:
-    """What was copied is entered in error, and true statements stand beside it; not beside what stands."""
+    """Copied statements are entered in error, and true ones stand beside them; none stands beside a copy that stays."""
     for case in cases()[:8]:
         copied: list[str] = []
         run = play(case, anew("MedicationStatement", copied))

@@ -319,7 +319,7 @@ def _asked_for(chart: Chart, mrn: str, kind: Kind, day: datetime) -> bool:
 
 
 def _report_of(source: Resource | None, reports: Sequence[Resource]) -> Resource | None:
-    """Returns the report whose text a document is."""
+    """Returns the report that a document holds the text of."""
     if source is None or "imaging" not in str(source["type"].get("text", "")):
         return None
     when = datetime.fromisoformat(source["date"])
