@@ -7,19 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mab_gym.dynamics._body import Dose
-from mab_gym.dynamics.bodies._bedside import Bedside
+from mab_gym.dynamics.bodies._glucose_bedside import RESCUE_G, GlucoseBedside
 from mab_gym.dynamics.physiology import _glucose
 from mab_gym.dynamics.physiology._glucose import GlucoseInputs, GlucosePatient, GlucoseState
 from mab_gym.tasking.stay import StayEvent
 
 STEP: Final = 5.0
 """Minutes of a step of integration: within 6 mg/dL of steps of one minute."""
-SEVERE: Final = 40.0
-"""Glucose in mg/dL below which the patient cannot help themself: our choice; level 3 of hypoglycaemia has no number
-(American Diabetes Association, Standards of Care, section 6)."""
-RESCUE_G, RESCUE_AFTER = 20.0, 30
-"""Glucose that a nurse gives for symptoms below 54 mg/dL, in grams, and the minutes after which. The guideline's 15 to
-20 g; the time is our choice."""
 KETOSIS_HOURS: Final = 10.0
 """Hours with hardly any insulin after which ketoacidosis is there, without own insulin: our choice, after pumps that
 stopped, where it took about so long."""
@@ -59,7 +53,7 @@ class GlucoseCase:
     clears: float = 1.0
 
 
-class GlucoseBody(Bedside):
+class GlucoseBody(GlucoseBedside):
     """Blood glucose under insulin and meals.
 
     Args:
@@ -81,7 +75,6 @@ class GlucoseBody(Bedside):
         share = case.glucose / _glucose.blood_glucose(self._patient, start)
         self._state: GlucoseState = replace(start, glucose=start.glucose * share, far_glucose=start.far_glucose * share)
         self._without = 0.0
-        self._low_since: int | None = None
         self._key: tuple[float, float, float] | None = None
 
     def _stress(self) -> float:
@@ -101,31 +94,15 @@ class GlucoseBody(Bedside):
         if minute in self._news:
             events.append(StayEvent(minute, "news", self._news[minute], False))
         level = _glucose.blood_glucose(self._patient, self._state)
-        if level < _glucose.LOW[1]:
-            events += self._low(minute, level)
-        elif level >= _glucose.LOW[0]:
-            self._low_since = None
+        events += self._lows(minute, level, harm=True)
+        if self._rescued(minute, level):
+            self._now_given(GlucoseInputs(meal_now=RESCUE_G))
         if minute % 15 == 0 and self._case.own_insulin == 0:
             held = self._state.insulin * self._patient.sensitivity >= HARDLY_ANY
             self._without = 0.0 if held else self._without + 0.25
             if self._without >= KETOSIS_HOURS:
                 text = "The patient vomits and breathes deeply; ketones in blood are 5.2 mmol/L."
                 events += self.once("ketoacidosis", text, harm=True, minute=minute)
-        return events
-
-    def _low(self, minute: int, level: float) -> list[StayEvent]:
-        """Tells of a low once each time; a nurse gives glucose after a while."""
-        events = list[StayEvent]()
-        if self._low_since is None:
-            self._low_since = minute
-            text = f"The patient sweats and trembles; glucose at the bedside is {level:.0f} mg/dL."
-            events.append(StayEvent(minute, "hypoglycaemia", text, True))
-        if level < SEVERE:
-            text = f"The patient does not answer; glucose at the bedside is {level:.0f} mg/dL."
-            events += self.once("severe_hypoglycaemia", text, harm=True, minute=minute)
-        if minute - self._low_since >= RESCUE_AFTER:
-            self._now_given(GlucoseInputs(meal_now=RESCUE_G))
-            self._low_since = minute
         return events
 
     def _eat(self, grams: float) -> list[StayEvent]:
@@ -170,10 +147,6 @@ class GlucoseBody(Bedside):
     def measures(self, analyte: str) -> bool:
         """Tells if the model knows an analyte."""
         return analyte in ("glucose", "glucose_meter")
-
-    def measure(self, analyte: str) -> float | None:
-        """Returns the true value now, in mg/dL, from a vein or a finger alike; None if it is not known."""
-        return super().measure("glucose" if analyte == "glucose_meter" else analyte)
 
     def vital_signs(self) -> Mapping[str, float]:
         """Returns the usual signs, moved by a low or by ketoacidosis."""

@@ -15,10 +15,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mab_gym.dynamics._body import Dose
-from mab_gym.dynamics.bodies._bedside import Bedside
+from mab_gym.dynamics.bodies._glucose_bedside import RESCUE_G, GlucoseBedside
 from mab_gym.dynamics.physiology import _potassium
 from mab_gym.dynamics.physiology._electrolytes import ElectrolyteInputs, ElectrolytePatient, ElectrolyteState
-from mab_gym.dynamics.physiology._glucose import LOW
 from mab_gym.tasking.stay import StayEvent
 
 STEP: Final = 5.0
@@ -41,8 +40,6 @@ _GLUCOSE_BY_UNIT: Final = 0.13
 """Chosen: fall of glucose, mg/dL a minute, by a unit of insulin that acts, at 80 kg with working kidneys."""
 _GLUCOSE_L_KG: Final = 0.19
 """Volume in which dextrose spreads, L/kg: near the two pools of Hovorka 2004."""
-SEVERE_LOW: Final = 40.0
-"""Glucose in mg/dL below which the patient cannot help themself: our choice."""
 TOO_LOW: Final = 3.0
 """Potassium in mmol/L below which a treatment that was not due has harmed: our choice."""
 _BINDERS = ("zirconium", "patiromer", "polystyrene")
@@ -83,7 +80,7 @@ class _State:
     acting: tuple[float, float]
 
 
-class HyperkalaemiaBody(Bedside):
+class HyperkalaemiaBody(GlucoseBedside):
     """Potassium, glucose and the heart under treatment.
 
     Args:
@@ -101,7 +98,6 @@ class HyperkalaemiaBody(Bedside):
         self._state: _State = _State(salts, case.glucose, (0.0, 0.0), (0.0, 0.0))
         self._calcium, self._calcium_until = 0.0, -1
         self._unprotected = 0
-        self._low_since: int | None = None
 
     # --- what runs ---------------------------------------------------------------------------------------------------
 
@@ -193,28 +189,12 @@ class HyperkalaemiaBody(Bedside):
                 text = "The monitor shows wide complexes and a pulse of 34 a minute; the patient is gray."
                 events += self.once("bradycardia", text, harm=True, minute=minute)
         level = self._state.glucose
-        if level < LOW[1]:
-            events += self._low(minute, level)
-        elif level >= LOW[0]:
-            self._low_since = None
+        events += self._lows(minute, level, harm=False)
+        if self._rescued(minute, level):
+            self.run(Dose("", "dextrose", RESCUE_G, "g", "oral", 15.0), "glucose", RESCUE_G)
         if self._state.salts.potassium < TOO_LOW:
             text = "The monitor shows runs of ventricular beats; potassium is far too low."
             events += self.once("hypokalaemia", text, harm=True, minute=minute)
-        return events
-
-    def _low(self, minute: int, level: float) -> list[StayEvent]:
-        """Tells of a low once each time; a nurse gives glucose after half an hour."""
-        events = list[StayEvent]()
-        if self._low_since is None:
-            self._low_since = minute
-            text = f"The patient sweats and trembles; glucose at the bedside is {level:.0f} mg/dL."
-            events.append(StayEvent(minute, "hypoglycaemia", text, False))
-        if level < SEVERE_LOW:
-            text = f"The patient does not answer; glucose at the bedside is {level:.0f} mg/dL."
-            events += self.once("severe_hypoglycaemia", text, harm=True, minute=minute)
-        if minute - self._low_since >= 30:
-            self.run(Dose("", "dextrose", 20.0, "g", "oral", 15.0), "glucose", 20.0)
-            self._low_since = minute
         return events
 
     def _values(self) -> Mapping[str, float]:
@@ -224,10 +204,6 @@ class HyperkalaemiaBody(Bedside):
     def measures(self, analyte: str) -> bool:
         """Tells if the model knows an analyte."""
         return analyte in ("potassium", "glucose", "glucose_meter")
-
-    def measure(self, analyte: str) -> float | None:
-        """Returns the true value now, glucose from a vein or a finger alike; None if it is not known."""
-        return super().measure("glucose" if analyte == "glucose_meter" else analyte)
 
     def truth(self) -> Mapping[str, float]:
         """Returns potassium, glucose, and 1 while the heart is changed and not protected."""

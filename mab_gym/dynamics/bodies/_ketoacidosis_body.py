@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mab_gym.dynamics._body import CONTINUOUS, Dose
-from mab_gym.dynamics.bodies._bedside import Bedside
+from mab_gym.dynamics.bodies._glucose_bedside import GlucoseBedside
 from mab_gym.dynamics.physiology import _potassium
 from mab_gym.dynamics.physiology._electrolytes import ElectrolyteInputs, ElectrolytePatient, ElectrolyteState
 from mab_gym.tasking.stay import StayEvent
@@ -39,7 +39,7 @@ _LACKING: Final = 2.5
 """Potassium that slow cells lack, mmol/kg: deficits are 3 to 5 mmol/kg in all (Kitabchi AE et al., 2009)."""
 SHORTEST_DRIP: Final = 30.0
 """Minutes from which insulin by vein counts as an infusion."""
-LOW, HIGH, LOW_GLUCOSE = 2.5, 6.5, 54.0
+LOW, HIGH = 2.5, 6.5
 _CRYSTALLOIDS = ("sodium chloride", "lactated", "plasma-lyte")
 _LONG = ("glargine", "detemir", "degludec", "nph")
 
@@ -75,7 +75,7 @@ class _State:
     fluid: float
 
 
-class KetoacidosisBody(Bedside):
+class KetoacidosisBody(GlucoseBedside):
     """Glucose, ketones and potassium under treatment.
 
     Args:
@@ -93,7 +93,6 @@ class KetoacidosisBody(Bedside):
         salts = replace(salts, quick_potassium=pushed, slow_potassium=-_LACKING * self._weight)
         self._state: _State = _State(salts, case.glucose, case.ketones, 0.0, 0.0, 0.0)
         self._long: list[tuple[int, float]] = []
-        self._low_since: int | None = None
 
     def _carry(self, minutes: int) -> _State:
         state, left, minute = self._state, float(minutes), float(self._carried)
@@ -168,23 +167,14 @@ class KetoacidosisBody(Bedside):
 
     def _look(self, minute: int) -> list[StayEvent]:
         events = list[StayEvent]()
-        potassium, level = self._state.salts.potassium, self._state.glucose
+        potassium = self._state.salts.potassium
         if potassium < LOW:
             text = "The monitor shows runs of ventricular tachycardia; the patient is weak and pale."
             events += self.once("ventricular_arrhythmia", text, harm=True, minute=minute)
         if potassium >= HIGH:
             text = "The monitor shows wide complexes and a pulse of 40 a minute."
             events += self.once("bradycardia", text, harm=True, minute=minute)
-        if level >= 70:
-            self._low_since = None
-        elif level < LOW_GLUCOSE and self._low_since is None:
-            self._low_since = minute
-            text = f"The patient sweats and trembles; glucose at the bedside is {level:.0f} mg/dL."
-            events.append(StayEvent(minute, "hypoglycaemia", text, False))
-        if level < 40:
-            text = f"The patient does not answer; glucose at the bedside is {level:.0f} mg/dL."
-            events += self.once("severe_hypoglycaemia", text, harm=True, minute=minute)
-        return events
+        return events + self._lows(minute, self._state.glucose, harm=False)
 
     def _values(self) -> Mapping[str, float]:
         state = self._now()
@@ -203,10 +193,6 @@ class KetoacidosisBody(Bedside):
     def measures(self, analyte: str) -> bool:
         """Tells if the model knows an analyte."""
         return analyte == "glucose_meter" or analyte in self._values()
-
-    def measure(self, analyte: str) -> float | None:
-        """Returns the true value now, glucose from a vein or a finger alike; None if it is not known."""
-        return super().measure("glucose" if analyte == "glucose_meter" else analyte)
 
     def vital_signs(self) -> Mapping[str, float]:
         """Returns signs that get better with ketones and fluid."""
