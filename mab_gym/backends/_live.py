@@ -19,8 +19,6 @@ from mab_gym.fhir.store._overlay import Write
 
 PROBE: Final = Request("GET", "Patient?_count=1&_elements=id")
 """A request that every working server answers with 200."""
-_FEW: Final = 25
-"""Resources that are deleted at once where a server does not take all."""
 _BROKEN: Final = (502, 503, 504)
 """Statuses that come from a broken server, never from FHIR."""
 _SENT: Final[Mapping[str, str]] = {"content-type": "application/fhir+json"}
@@ -62,24 +60,24 @@ class LiveServer:
         self.recorded: list[Write] = []
         self.prepared: list[Touched] = []
         self.known = True
+        self._changes: list[Touched | Write] = []
+        """All of the three, in the order in which they came: what comes later may refer to what was there."""
         self._before: dict[str, Mapping[str, Any]] = {}
 
     @property
     def untouched(self) -> bool:
         """True if nothing on the server was changed."""
-        return self.known and not self.writes and not self.prepared and not self.recorded
+        return self.known and not self._changes
 
     @property
     def types(self) -> frozenset[str]:
         """The resource types that were written to."""
-        changed: list[Touched | Write] = [*self.writes, *self.recorded, *self.prepared]
-        return frozenset(each.resource_type for each in changed)
+        return frozenset(each.resource_type for each in self._changes)
 
     @property
     def _created(self) -> list[str]:
         """The addresses of the resources that are on the server only since the snapshot, in order."""
-        made: list[Touched | Write] = [*self.prepared, *self.writes, *self.recorded]
-        addresses = dict.fromkeys(_address(each) for each in made if each.interaction == "create")
+        addresses = dict.fromkeys(_address(each) for each in self._changes if each.interaction == "create")
         return [address for address in addresses if address not in self._before]
 
     def handle(self, request: Request) -> Response:
@@ -92,7 +90,9 @@ class LiveServer:
         known, self.known = self.known, self.known and not writing  # whatever happens before the answer is read
         response = self._answer(request, writing)
         effect = effect_of(request, response)
-        self.writes.extend(self._read_back(touched) for touched in effect.touched)
+        for touched in effect.touched:
+            self.writes.append(self._read_back(touched))
+            self._changes.append(self.writes[-1])
         self.known = known and effect.whole
         return response
 
@@ -131,6 +131,7 @@ class LiveServer:
         if response.status != 200 or len(effect.touched) != len(entries):
             raise InfrastructureError(f"the record system does not take a case's own resources ({response.status})")
         self.prepared.extend(effect.touched)
+        self._changes.extend(effect.touched)
         self.known = effect.whole
 
     def record(self, resources: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -160,6 +161,7 @@ class LiveServer:
             stored = {**resource, "id": touched.logical_id}
             key = touched.resource_type, touched.logical_id
             self.recorded.append(Write(touched.interaction, *key, stored, "", touched.version))
+            self._changes.append(self.recorded[-1])
         self.known = known and effect.whole
         return [_address(touched) for touched in effect.touched]
 
@@ -212,6 +214,7 @@ class LiveServer:
         self.recorded = []
         self.prepared = []
         self.known = True
+        self._changes = []
         self._before = {}
 
     def _put_back(self) -> bool:
@@ -223,17 +226,27 @@ class LiveServer:
         return self._transport.send(_transaction(entries)).status == 200
 
     def _delete(self, addresses: Sequence[str]) -> bool:
-        """Deletes resources together, so that those that refer to one another can go.
+        """Deletes resources in the order given; returns False where some are still there that cannot go.
 
-        A server that does not take so many at once is asked for a few at a time, in the order in which they are given.
+        What others refer to goes after them, even where the order is another one.
         """
+        left: Sequence[str] = addresses
+        while left:
+            still = self._undeleted(left)
+            if len(still) == len(left):
+                return False
+            left = still
+        return True
+
+    def _undeleted(self, addresses: Sequence[str]) -> list[str]:
+        """Deletes resources together, by halves where the server does not take so many; returns those that stayed."""
         if len(addresses) == 1:
-            return self._transport.send(Request("DELETE", addresses[0])).status < 300
+            return [] if self._transport.send(Request("DELETE", addresses[0])).status < 300 else list(addresses)
         request = _transaction([{"request": {"method": "DELETE", "url": address}} for address in addresses])
         if self._transport.send(request).status == 200:
-            return True
-        parts = range(0, len(addresses), _FEW)
-        return len(parts) > 1 and all(self._delete(addresses[start : start + _FEW]) for start in parts)
+            return []
+        middle = len(addresses) // 2
+        return self._undeleted(addresses[:middle]) + self._undeleted(addresses[middle:])
 
     def _answer(self, request: Request, writing: bool) -> Response:
         response = self._transport.send(request)

@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -108,6 +109,7 @@ def test_settings_that_are_none_are_said() -> None:
 
 POTASSIUM = json.dumps({"resourceType": "Observation", "status": "final", "code": {"text": "K"}})
 JSON = {"content-type": "application/fhir+json"}
+NOW = datetime(2024, 11, 12, 8, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -192,6 +194,28 @@ def test_what_the_server_refuses_changes_nothing(place: Hospital, backend: Remot
     assert session.handle(Request("POST", "Observation", JSON, "{}")).status == 400
     session.reset()
     assert place.asked("DELETE") == []
+
+
+def test_what_refers_to_one_another_goes_where_a_server_takes_no_bundle(
+    place: Hospital, backend: RemoteBackend
+) -> None:
+    session = backend.open()
+    told = {"resourceType": "Communication", "status": "completed", "subject": {"reference": "Patient/S1"}}
+    addresses: list[str] = []
+    for turn in range(3):  # the hospital and the agent in turn, each in answer to all before
+        answered = {**told, "inResponseTo": [{"reference": each} for each in addresses]}
+        addresses += session.record([answered], NOW)
+        answered = {**told, "inResponseTo": [{"reference": each} for each in addresses]}
+        assert session.handle(Request("POST", "Communication", JSON, json.dumps(answered))).status == 201
+        addresses.append("/".join(session.writes[turn].key))
+    # What came first refers to what came last now, so that the order of their coming is not enough.
+    changed = {**told, "id": addresses[0].partition("/")[2], "partOf": [{"reference": addresses[-1]}]}
+    last = {**told, "id": addresses[-1].partition("/")[2]}
+    for each in (last, changed):
+        assert session.handle(Request("PUT", f"Communication/{each['id']}", JSON, json.dumps(each))).status == 200
+    place.fault = lambda method, target: 413 if (method, target) == ("POST", "") else None
+    session.release()
+    assert place.ids("Communication") == []
 
 
 def test_what_could_not_be_taken_back_is_named_once(place: Hospital, backend: RemoteBackend) -> None:
