@@ -50,7 +50,9 @@ def test_all_ids_are_registered_by_importing_the_package() -> None:
         "-HAPI",
     )
     hospital = {f"mab_gym/Hospital{part}-v0" for part in ("", "-Train", "-Validation")}
-    expected = {f"mab_gym/MedAgentBench{part}-v0" for part in parts} | hospital
+    services = ("-Ward", "-Emergency", "-Transitions", "-Clinic", "-Administration", "-Judgement", "-Marathon")
+    casework = {f"mab_gym/Casework{part}-v0" for part in ("", "-Train", "-Validation", *services)}
+    expected = {f"mab_gym/MedAgentBench{part}-v0" for part in parts} | hospital | casework
     assert expected == set(IDS) <= set(gymnasium.registry)
 
 

@@ -17,7 +17,7 @@ def modules() -> set[str]:
 
 def test_every_module_that_decides_over_right_and_wrong_is_there() -> None:
     verifiers = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("tasks/**/verifier.py")}
-    assert len(verifiers) == 18
+    assert len(verifiers) == 45
     deciding = {
         "actions.py",
         "tasking/judging.py",
