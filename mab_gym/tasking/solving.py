@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 from urllib.parse import quote_plus
 
@@ -22,7 +22,7 @@ _LONGEST, _MOST = 200, 12
 _quoted = lru_cache(maxsize=4096)(quote_plus)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reply:
     """The reply to an action.
 
@@ -34,9 +34,9 @@ class Reply:
     status: int
     body: str
 
-    @property
+    @cached_property
     def resources(self) -> list[dict[str, Any]]:
-        """The resources of a searchset, or a list with the one resource that was read."""
+        """The resources of a searchset, or a list with the one resource that was read; read once, not to be changed."""
         data = orjson.loads(self.body)
         if data.get("resourceType") == "Bundle":
             return [entry["resource"] for entry in data.get("entry", ())]
