@@ -128,9 +128,11 @@ class DocumentDue:
 
     Attributes:
         kind: ``Composition``, ``QuestionnaireResponse``, ``CarePlan`` or another type.
-        statuses: Statuses that are right.
+        statuses: Statuses that are right; empty where the type has none, as an AdverseEvent.
         codes: Codes of which its ``type`` or ``code`` or ``category`` must have one; empty for any.
         refers: By element, addresses of which that element must refer to one, as in ``encounter``, ``questionnaire``.
+        values: By element, codes of which that element must be or have one, as in ``actuality``.
+        days: By element, the first and the last time that is right; a date alone counts as the end of its day.
         sections: The sections of a Composition.
         items: The items of a QuestionnaireResponse.
         cites: Groups of addresses; the document must refer to at least one of each, anywhere.
@@ -141,6 +143,8 @@ class DocumentDue:
     statuses: tuple[str, ...] = ("final", "amended", "completed", "active")
     codes: tuple[str, ...] = ()
     refers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    values: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    days: tuple[tuple[str, tuple[datetime, datetime]], ...] = ()
     sections: tuple[SectionDue, ...] = ()
     items: tuple[ItemDue, ...] = ()
     cites: tuple[tuple[str, ...], ...] = ()
@@ -153,7 +157,7 @@ class DocumentDue:
             document: The resource, of any shape.
             now: The record system's clock.
         """
-        yield "form", self._form(document)
+        yield "form", self._form(document, now)
         sections = _flat(document.get("section"), "section")
         for section in self.sections:
             yield section.name, section.problems([each for each in sections if section.is_this(each)])
@@ -170,9 +174,9 @@ class DocumentDue:
             ]
             yield "evidence", wrong
 
-    def _form(self, document: Mapping[str, Any]) -> list[str]:
+    def _form(self, document: Mapping[str, Any], now: datetime) -> list[str]:
         found: list[str] = []
-        if document.get("status") not in self.statuses:
+        if self.statuses and document.get("status") not in self.statuses:
             found.append(f"its status is {str(document.get('status'))[:20]!r}, not {' or '.join(self.statuses)}")
         coded = {code for name in ("type", "code", "category") for code in codes_of(document.get(name))}
         if self.codes and not coded & set(self.codes):
@@ -182,6 +186,14 @@ class DocumentDue:
             given = {*references_of(value), *([value] if isinstance(value, str) else [])}
             if not given & set(allowed):
                 found.append(f"its {name} is not {' or '.join(allowed)}")
+        for name, allowed in self.values:
+            value = document.get(name)
+            if not {*codes_of(value), *([value] if isinstance(value, str) else [])} & set(allowed):
+                found.append(f"its {name} is not {' or '.join(allowed)}")
+        for name, (first, last) in self.days:
+            at = day_of(document.get(name), now)
+            if at is None or not first <= at <= last:
+                found.append(f"its {name} is not from {first.isoformat()} to {last.isoformat()}")
         return found
 
 

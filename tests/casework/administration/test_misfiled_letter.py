@@ -87,6 +87,35 @@ def test_a_letter_about_nobody_is_filed_nowhere() -> None:
     assert verdict["credit"] == 0
 
 
+@pytest.mark.parametrize(
+    ("branch", "element", "value"),
+    [
+        ("reached", "actuality", "potential"),
+        ("caught", "actuality", "actual"),
+        ("nobody", "subject", {"reference": "Patient/{whose}"}),
+        ("reached", "recorder", {"reference": "{author}"}),
+        ("caught", "referenceDocument", []),
+        ("reached", "date", "2024-11-12"),
+    ],
+)
+def test_an_incident_report_says_what_happened_to_whom(branch: str, element: str, value: Any) -> None:
+    case = of(branch)
+    told = json.loads(json.dumps(value).replace("{author}", case["author"]).replace("{whose}", case["mrn"][::-1]))
+    run = play(case, changed("AdverseEvent", lambda body: body.update({element: told})))
+    assert not run.solved
+    assert play(case).solved
+
+
+def test_an_incident_may_be_told_to_the_minute_and_in_any_words() -> None:
+    def change(body: dict[str, Any]) -> None:
+        body.update(
+            date=f"{body['date']}T09:30:00-05:00", event={"text": "Wrong patient"}, seriousness={"text": "none"}
+        )
+
+    run = play(of("reached"), changed("AdverseEvent", change))
+    assert run.solved, run.told
+
+
 @pytest.mark.parametrize("element", ["content", "date", "type", "status"])
 @pytest.mark.parametrize("shape", [None, "words", 7, [["x"]], [{"attachment": {"data": "%%"}}], {"coding": 3}])
 def test_no_shape_of_the_filed_letter_makes_it_raise(element: str, shape: Any) -> None:

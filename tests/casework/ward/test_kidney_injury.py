@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from mab_gym.actions import Patch, Post, parse_action, render
 from mab_gym.tasking.case import Case
 from tests.casework.playing import family, play, say, scenario
@@ -94,3 +96,31 @@ def test_where_kidneys_are_well_a_change_of_an_order_is_too_much() -> None:
     run = say(case, render(Patch(f"{base}/{orders[0]}", json.dumps(stop))))
     assert not run.solved
     assert run["verdict"]["credit"] == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"priority": "routine"},
+        {"reasonReference": None},
+        {"supportingInfo": None},
+        {"supportingInfo": "swapped"},
+    ],
+    ids=str,
+)
+def test_a_consult_carries_how_soon_why_and_the_baseline(change: dict[str, Any]) -> None:
+    case = cases("third")[0]
+
+    def changed(action: str) -> str:
+        body = body_of(action)
+        if "Nephrology" not in str(body.get("code")):
+            return action
+        for name, value in change.items():
+            body[name] = body["reasonReference"] if value == "swapped" else value
+        told = {name: value for name, value in body.items() if value is not None}
+        return render(Post(f"{scenario().backend.base_url}/ServiceRequest", json.dumps(told)))
+
+    assert play(case).solved
+    run = play(case, changed)
+    assert not run.solved
+    assert "consult of nephrology" in run.told

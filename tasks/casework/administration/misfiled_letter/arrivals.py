@@ -37,11 +37,16 @@ def entries_of(case: Case) -> tuple[str, str, str]:
     )
 
 
+def entered_at(now: datetime) -> datetime:
+    """Returns the time at which the first thing was entered because of the letter."""
+    return now - timedelta(days=2, hours=-2)
+
+
 def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
     """Returns what came in, the letter first."""
     story, patient, author = STORIES[case["story"]], f"Patient/{case['mrn']}", case["author"]
     came = chart.now - timedelta(days=case["days"], hours=-3)
-    entered = chart.now - timedelta(days=2, hours=-2)
+    entered = entered_at(chart.now)
     first, drug, request = entries_of(case)
     at = [(entered + timedelta(minutes=minutes)).isoformat() for minutes in (0, 3, 4, 9, 11)]
     reason = "supportingInformation" if story.first[0] == "allergy" else "reasonReference"

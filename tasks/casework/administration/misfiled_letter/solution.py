@@ -63,6 +63,10 @@ def solve(case: Case, desk: Desk) -> Solution:
     to = next(each["requester"]["reference"] for each in taken if "requester" in each)
     words = "The letter is somebody else's; what was ordered by it is taken back."
     yield desk.post(_message(wrong, to, address, words, "urgent" if urgent else "routine"))
+    actuality = desk.rule("actual", "actual", lambda: "potential") if reached else "potential"
+    if reached or desk.rule("near_miss", True, lambda: False):
+        day = min(map(_at, taken), default=desk.now).date()
+        yield desk.post(_report(wrong, case["nurse"], address, day, actuality))
     yield desk.patch(f"Task/{task['id']}", _status("completed"))
     yield desk.finish([found[0]["id"] if found else "nobody", len(taken) + len(resumed)])
 
@@ -171,6 +175,18 @@ def _file(desk: Desk, patient: Resource, letter: Resource) -> Generator[str, Rep
                 "focus": {"reference": f"DocumentReference/{reply.resources[0]['id']}"},
             }
         )
+
+
+def _report(mrn: str, nurse: str, letter: str, day: date, actuality: str) -> dict[str, Any]:
+    return {
+        "resourceType": "AdverseEvent",
+        "actuality": actuality,
+        "event": {"text": "Entries and orders for this patient by a letter about somebody else"},
+        "subject": {"reference": f"Patient/{mrn}"},
+        "date": day.isoformat(),
+        "recorder": {"reference": nurse},
+        "referenceDocument": [{"reference": letter}],
+    }
 
 
 def _message(mrn: str | None, to: str, about: str, words: str, priority: str) -> dict[str, Any]:

@@ -2,22 +2,24 @@
 
 Two identifiers: Joint Commission, NPSG.01.01.01. Errors are marked and stay readable: AHIMA, Amendments, Corrections
 and Deletions toolkit. Pages: ADM-501 (a mistake that reached the patient is paged; what can wait is not).
+A mistake that reached nobody is reported, too, as a near miss: FHIR R4, AdverseEvent.actuality; AHRQ Common Formats.
 Any status that ends an order, or takes an entry back, is right; so is any kind of Task for the physician.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from mab_gym.casework import CaseJudge, Written, note_text
+from mab_gym.casework import CaseJudge, DocumentDue, Written, note_text
 from mab_gym.casework.reading import codes_of, concept_text, moment_of, patient_of, references_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result, number, once, text
 from mab_gym.tasking.verdict import Verdict
 
-from .arrivals import arrive, entries_of, letter_of, task_of
+from .arrivals import arrive, entered_at, entries_of, letter_of, task_of
 
 _ENDED = ("stopped", "cancelled", "revoked", "entered-in-error")
 _UNTRUE = {"entered-in-error", "refuted"}
@@ -48,6 +50,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         reached = case["reached"]
         page = "It reached the patient and was not paged." if reached else "It was paged, and could wait."
         judge.checkpoint("page", bool(told) and paged == reached, page)
+        judge.document("report", _report_due(case, chart.now))
         if whose:
             _filed(judge, case, arrivals[0])
         else:
@@ -55,6 +58,22 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     judge.nothing_else(critical=("MedicationRequest", "AllergyIntolerance", "MedicationDispense"))
     judge.answer(text(whose or "nobody"), number(0 if right_there else len(entries_of(case)) + 1))
     return judge.verdict()
+
+
+def _report_due(case: Case, now: datetime) -> DocumentDue:
+    """Returns the incident report: about the patient to whom it happened, and if it reached them."""
+    happened = entered_at(now).replace(hour=0, minute=0)
+    return DocumentDue(
+        kind="AdverseEvent",
+        statuses=(),
+        refers=(
+            ("subject", (f"Patient/{case['mrn']}",)),
+            ("recorder", (case["nurse"],)),
+            ("referenceDocument", (letter_of(case),)),
+        ),
+        values=(("actuality", ("actual" if case["reached"] else "potential",)),),
+        days=(("date", (happened, happened + timedelta(days=1))),),
+    )
 
 
 def _taken_back(judge: CaseJudge, case: Case) -> None:

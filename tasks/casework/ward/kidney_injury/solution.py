@@ -41,12 +41,15 @@ def solve(case: Case, desk: Desk) -> Solution:
     since = (desk.now - timedelta(days=90)).date().isoformat()
     reply = yield desk.get("Observation", patient=mrn, code=CREATININE, date=f"ge{since}", _sort="-date", _count="100")
     now = today[CREATININE]
-    earlier = [
-        (moment_of(each), each["valueQuantity"]["value"])
+    valid = [
+        each
         for each in reply.resources
-        if each["id"] != now["id"] and each["status"] != "entered-in-error" and "valueQuantity" in each
+        if each["id"] != now["id"]
+        and each["status"] != "entered-in-error"
+        and "valueQuantity" in each
+        and moment_of(each) >= desk.now - timedelta(days=90)
     ]
-    earlier = [each for each in earlier if each[0] >= desk.now - timedelta(days=90)]
+    earlier = [(moment_of(each), each["valueQuantity"]["value"]) for each in valid]
     baseline = desk.rule("baseline", min(value for _, value in earlier), lambda: earlier[0][1])
     recent = min((value for at, value in earlier if at >= desk.now - timedelta(hours=48)), default=earlier[0][1])
     stage = _stage(desk, now["valueQuantity"]["value"], baseline, recent)
@@ -64,10 +67,23 @@ def solve(case: Case, desk: Desk) -> Solution:
     due = stage == 3 or (stage > 0 and "casts" in urine and "3+" in urine) or (stage == 2 and not obvious)
     asked = desk.rule("consult", True, lambda: False) if due else not desk.rule("no_consult", True, lambda: False)
     if asked and stage:
-        yield desk.post({**lab_order(mrn, ""), "code": {"text": "Nephrology consult"}, "priority": "urgent"})
+        lowest = [each for each in valid if each["valueQuantity"]["value"] == baseline]
+        evidence = desk.rule("evidence", lowest, lambda: [])
+        yield desk.post(_consult(mrn, now, evidence))
     text = f"Creatinine {now['valueQuantity']['value']:g} mg/dL, was {baseline:g}: stage {stage}."
     yield desk.post(message(mrn, attending, now, text))
     yield desk.finish([baseline, stage])
+
+
+def _consult(mrn: str, now: Mapping[str, Any], baseline: list[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the request for nephrology with what it has to carry."""
+    return {
+        **lab_order(mrn, ""),
+        "code": {"text": "Nephrology consult"},
+        "priority": "urgent",
+        "reasonReference": [{"reference": f"Observation/{now['id']}"}],
+        "supportingInfo": [{"reference": f"Observation/{each['id']}"} for each in baseline],
+    }
 
 
 def low_or_told(today: Mapping[str, Any], told: str) -> bool:

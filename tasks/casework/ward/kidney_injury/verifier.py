@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from mab_gym.casework import CaseJudge, DrugDue, TestDue, Written, arrival_id, read_drug_order
+from mab_gym.casework import CaseJudge, DocumentDue, DrugDue, TestDue, Written, arrival_id, read_drug_order
 from mab_gym.casework.reading import concept_text, patient_of
+from mab_gym.dynamics.inpatients import CREATININE
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result, number, once
@@ -20,6 +21,7 @@ from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import CREATININE_AT, ORDER_AT, arrive
 
+_SOON = ("urgent", "asap", "stat")
 _ENDED = ("stopped", "cancelled", "revoked", "completed", "entered-in-error", "ended", "on-hold")
 _URINE = TestDue(
     tests=("urinalysis",),
@@ -69,6 +71,8 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     if due or not (result.knowledge == "none" and injured):
         judge.deferral(due=due, done=bool(consults))
     result_at = f"Observation/{arrival_id(case, CREATININE_AT)}"
+    if due:
+        _consulted(judge, consults, result_at, _baselines(case, chart))
     judge.message("told", (case["attending"],), (result_at,), urgent=None if injured else False)
     allowed = judge.changes.created("ServiceRequest") if injured else consults
     judge.claim(*allowed, *judge.messages())
@@ -83,6 +87,29 @@ def consult_due(case: Mapping[str, Any]) -> bool:
     if case["stage"] == 0:
         return False
     return bool(case["stage"] == 3 or case["urine"] == "blood" or (case["stage"] == 2 and not obvious))
+
+
+def _baselines(case: Case, chart: Chart) -> tuple[str, ...]:
+    """Returns the addresses of the valid results that are the baseline."""
+    since = f"ge{(chart.now - timedelta(days=90)).isoformat()}"
+    found = chart.search("Observation", patient=case["mrn"], code=CREATININE, date=since, _count="200")
+    valid = (each for each in found if each["status"] != "entered-in-error")
+    return tuple(
+        f"Observation/{each['id']}" for each in valid if each.get("valueQuantity", {}).get("value") == case["baseline"]
+    )
+
+
+def _consulted(judge: CaseJudge, consults: list[Written], reason: str, baselines: tuple[str, ...]) -> None:
+    """Checks that the consult carries what nephrology needs: how soon, why, and from where the kidneys come."""
+    due = DocumentDue(
+        kind="ServiceRequest",
+        statuses=("active",),
+        refers=(("reasonReference", (reason,)), ("supportingInfo", baselines)),
+        values=(("priority", _SOON),),
+    )
+    told = [[one for _, part in due.findings(each.resource or {}, judge.now) for one in part] for each in consults]
+    problems = min(told, key=len, default=["it was not asked for"])
+    judge.checkpoint("evidence", not problems, f"The consult of nephrology: {'; '.join(problems)}.")
 
 
 def _asked(judge: CaseJudge, due: TestDue) -> list[Written]:
