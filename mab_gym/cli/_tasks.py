@@ -242,6 +242,9 @@ def freeze(
     count: Annotated[int, typer.Option(help="The number of cases.")] = CASES_A_FAMILY,
     seed: Annotated[int, typer.Option(help="Equal seeds freeze equal cases.")] = FREEZING_SEED,
     env: Annotated[str, typer.Option(help="The environment from whose chart the cases are drawn.")] = DEFAULT_ENV,
+    validation: Annotated[
+        bool, typer.Option("--validation", help="Write validation.jsonl, from the chart of other people.")
+    ] = False,
 ) -> None:
     """Draw a family's canonical cases and write them, with their gold runs, into its folder (for authors)."""
     from mab_gym._content import bundled_folder  # noqa: PLC0415
@@ -254,6 +257,10 @@ def freeze(
         raise UsageError(f"there is no family folder {place}")
     scenario = unwrapped(make(env)).scenario
     chosen = load_catalogue(folder).family(family)
-    for path in freeze_cases(chosen, place, scenario.backend, scenario.chart, count=count, seed=seed):
+    written = freeze_cases(
+        chosen, place, scenario.backend, scenario.chart, count=count, seed=seed, validation=validation
+    )
+    for path in written:
         output.print(f"{count} cases written to {path}", markup=False, soft_wrap=True)
-    output.print("gold.jsonl holds what the gold solutions do: read it before you trust it, tests compare with it")
+    if not validation:
+        output.print("gold.jsonl holds what the gold solutions do: read it before you trust it, tests compare with it")

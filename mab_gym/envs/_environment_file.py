@@ -5,7 +5,7 @@ The settings of a backend stand in a table of the backend's name; each kind of b
 
 id = "mab_gym/MedAgentBench-Query-v0"
 summary = "the five query categories"
-[tasks]        # which families: all, or by name, kind, difficulty; cases: frozen or drawn
+[tasks]        # which families: all, or by name, kind, difficulty; cases: frozen, validation or drawn
 kind = "query"
 count = 30     # with drawn cases: so many of each family once, by the seed, in place of fresh ones at every reset
 seed = 300
@@ -90,7 +90,7 @@ _OWN_KEYS = ("id", "summary", *(key for keys in _TABLES.values() for key in keys
 _CHOICES: Mapping[str, Iterable[str]] = {
     "kind": KINDS,
     "difficulty": DIFFICULTIES,
-    "cases": ("frozen", "drawn"),
+    "cases": ("frozen", "validation", "drawn"),
     "reward": REWARDS,
     "knowledge": KNOWLEDGE,
 }
@@ -110,7 +110,7 @@ class Environment:
         families: Names of the families that take part; empty for all.
         kind: Only families of this kind, or None.
         difficulty: Only families of this difficulty, or None.
-        cases: ``frozen`` or ``drawn``.
+        cases: ``frozen`` for the canonical ones, ``validation`` for those of ``validation.jsonl``, or ``drawn``.
         count: With drawn cases, so many of each family are drawn once and kept; 0 for fresh ones at every reset.
         distinct: With drawn cases, how many different ones each family must have at least; the audit counts them.
         seed: Which they are.

@@ -24,7 +24,7 @@ from mab_gym.official._taskset import OfficialTaskSet, official_families
 from mab_gym.tasking._catalogue import load_catalogue
 from mab_gym.tasking._family import Family
 from mab_gym.tasking._protocols import PROTOCOLS
-from mab_gym.tasking._taskset import DRAW, FROZEN, TaskSet
+from mab_gym.tasking._taskset import DRAW, FROZEN, VALIDATION, TaskSet
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.verdict import REWARDS
@@ -172,9 +172,17 @@ def _chosen(all_families: Iterable[Family], environment: Environment) -> list[Fa
 
 
 def _tasks(families: list[Family], chart: Chart, environment: Environment) -> TaskSet:
-    """Returns the task set: frozen cases, fresh ones at every reset, or a number of each family drawn once."""
+    """Returns the task set: cases of a file, fresh ones at every reset, or a number of each family drawn once."""
     if environment.count and environment.cases != DRAW:
         raise UsageError(f'{environment.id}: count goes with cases = "{DRAW}"')
+    if environment.cases == VALIDATION:
+        without = [family.name for family in families if not family.validation]
+        if without:
+            raise UsageError(
+                f"{environment.id}: {', '.join(without)} has no validation.jsonl; "
+                "`mab-gym tasks freeze --validation` writes it"
+            )
+        return TaskSet([replace(family, cases=family.validation) for family in families], chart, FROZEN)
     if not environment.count:
         return TaskSet(families, chart, environment.cases)
     seed, count = environment.seed, environment.count

@@ -11,6 +11,7 @@ tasks/latest_magnesium/
     solution.py    solve(case, desk)
     cases.jsonl    the frozen canonical cases
     gold.jsonl     their answers and writes as data, for tests to compare with
+    validation.jsonl   optional: further frozen cases, on other people, by which runs of training are chosen
     prompt_lookup.md   optional: the context without codes, for the variant ``lookup``
     course.py      optional: begin(case, chart), the course of a stay on the clock
     arrivals.py    optional: arrive(case, chart), resources that have come in with the case: a message, a request
@@ -120,6 +121,7 @@ class Family:
         rules: By the name of each rule that its gold solution follows, one sentence.
         traps: By name, one sentence on each thing that misleads.
         arrive: Returns what came in with a case; None if nothing does.
+        validation: The frozen cases by which runs of training are chosen, on other people; empty if there are none.
     """
 
     name: str
@@ -146,6 +148,7 @@ class Family:
     rules: Mapping[str, str] = field(default_factory=dict)
     traps: Mapping[str, str] = field(default_factory=dict)
     arrive: Arrive | None = None
+    validation: tuple[Case, ...] = ()
 
     def prompt(self, case: Case, now: str, patient: str = "", knowledge: str = "handbook") -> tuple[str, str]:
         """Returns the context and the question of a case.
@@ -270,7 +273,7 @@ def _load(folder: Path) -> Family:
         or not all(isinstance(n, int) and n > 0 for n in branches.values())
     ):
         raise ContentError(f"{folder / 'cases.py'}: BRANCHES maps each branch's name to its share, a whole number")
-    cases = _read_cases(folder)
+    cases = _read_cases(folder / "cases.jsonl")
     family = Family(
         name=folder.name,
         number=_number(about, folder),
@@ -296,6 +299,7 @@ def _load(folder: Path) -> Family:
         rules=_sentences(about, "rules", folder),
         traps=_sentences(about, "traps", folder),
         arrive=_arrive(folder, package),
+        validation=_read_cases(folder / "validation.jsonl"),
     )
     _check_prompt(family, folder)
     return family
@@ -410,15 +414,14 @@ def _difficulty(about: Mapping[str, Any], cases: Sequence[Case], folder: Path) -
     return stated
 
 
-def _read_cases(folder: Path) -> tuple[Case, ...]:
-    path = folder / "cases.jsonl"
+def _read_cases(path: Path) -> tuple[Case, ...]:
     if not path.is_file():
         return ()
     cases: list[Case] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if line.strip():
             try:
-                cases.append(Case.from_json(folder.name, line))
+                cases.append(Case.from_json(path.parent.name, line))
             except ValueError as error:
                 raise ContentError(f"{path}, line {number}: {error}") from None
     return tuple(cases)
@@ -439,12 +442,13 @@ def _check_prompt(family: Family, folder: Path) -> None:
         }
     except ValueError as error:
         raise ContentError(f"{folder / 'prompt.md'}: {error} (write {{{{ and }}}} for plain braces)") from None
-    for case in family.cases:
-        missing = {"mrn" if name == PATIENT else name for name in named} - {"now", PROTOCOL, *case.params}
-        if missing:
-            raise ContentError(
-                f"{folder / 'cases.jsonl'}: case {case.id} lacks {', '.join(sorted(missing))}, which prompt.md names"
-            )
+    for name, cases in (("cases.jsonl", family.cases), ("validation.jsonl", family.validation)):
+        for case in cases:
+            missing = {"mrn" if each == PATIENT else each for each in named} - {"now", PROTOCOL, *case.params}
+            if missing:
+                raise ContentError(
+                    f"{folder / name}: case {case.id} lacks {', '.join(sorted(missing))}, which prompt.md names"
+                )
 
 
 def _package(folder: Path) -> str:

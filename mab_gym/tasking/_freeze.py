@@ -26,8 +26,9 @@ def freeze(
     *,
     count: int = CASES_A_FAMILY,
     seed: int = FREEZING_SEED,
+    validation: bool = False,
 ) -> list[Path]:
-    """Draws cases of a family and writes ``cases.jsonl`` and ``gold.jsonl``.
+    """Draws cases of a family and writes ``cases.jsonl`` and ``gold.jsonl``, or ``validation.jsonl``.
 
     Args:
         family: The family.
@@ -36,9 +37,10 @@ def freeze(
         chart: The chart of that record system, from which the cases are drawn.
         count: The number of cases.
         seed: The seed; equal seeds freeze equal cases.
+        validation: True for the cases by which runs of training are chosen, drawn from the chart of other people.
 
     Returns:
-        The two files.
+        The files that were written.
     """
     cases, gold = "", ""
     for case in family.draw_cases(chart, seed, count):
@@ -47,7 +49,7 @@ def freeze(
         cases += replace(case, steps=run.steps).to_json() + "\n"
         gold += run.to_json(case) + "\n"
     written = []
-    for name, text in (("cases.jsonl", cases), ("gold.jsonl", gold)):
+    for name, text in [("validation.jsonl", cases)] if validation else [("cases.jsonl", cases), ("gold.jsonl", gold)]:
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
         written.append(folder / name)
     return written

@@ -18,6 +18,8 @@ from mab_gym.tasking.chart import Chart
 
 DRAW = "drawn"
 FROZEN = "frozen"
+VALIDATION = "validation"
+"""In environment files: the frozen cases of ``validation.jsonl`` in place of the canonical ones."""
 
 
 class Chooser(Protocol):

@@ -11,6 +11,8 @@ from itertools import islice
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlencode
 
+import orjson
+
 from mab_gym.backends import Backend
 from mab_gym.errors import InfrastructureError
 from mab_gym.fhir.http._server import Request
@@ -145,7 +147,7 @@ class Chart:
             response = self._session.handle(Request("GET", target))
             if response.status != 200:
                 raise ChartError(f"GET {target} answered {response.status}: {response.body[:300]}")
-            bundle = json.loads(response.body)
+            bundle = orjson.loads(response.body)
             yield from (entry["resource"] for entry in bundle.get("entry", ()))
             following = (link["url"] for link in bundle.get("link", ()) if link["relation"] == "next")
             target = next((url.removeprefix(self.base_url).removeprefix("/") for url in following), None)

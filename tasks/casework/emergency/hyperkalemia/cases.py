@@ -34,6 +34,8 @@ RAISING = (
 SOLD = ("ibuprofen", "naproxen")
 """Those of them that are bought without a prescription here."""
 CORONARY = ("coronary artery disease", "myocardial infarction")
+_HEAVIEST, _TRIES = 130.0, 20
+"""Weight in kg above which the page's doses, which are the same for all, hold a heart for less than six hours."""
 _NOT_FOR = ("end stage", "end-stage", "dialysis", "transplant", "chronic kidney disease, stage 4")
 
 
@@ -45,9 +47,13 @@ def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | N
         wanted = [mrn for mrn in fitting if bought(chart, mrn)]
     if not fitting:
         return None
-    mrn = rng.choice(wanted or fitting)
-    person = visitor(chart, mrn)
-    if person is None:
+    for _ in range(_TRIES):
+        person = visitor(chart, rng.choice(wanted or fitting))
+        if person is None:
+            return None
+        if branch != "heart" or person.weight_kg <= _HEAVIEST:
+            break
+    else:
         return None
     return {**visit_params(chart, person, rng, (55, 80)), **_illness(chart, person, rng, branch)}
 

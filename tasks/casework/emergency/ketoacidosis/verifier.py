@@ -38,8 +38,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     strict = result.knowledge != "none"
     rates = _rates(stay)
     begun = next((minute for minute, rate in rates if rate > 0), None)
-    first = [each.minute for each in stay.doses("insulin", own=True) if not _basal(each)]
-    early = [minute for minute in first if _unsafe(stay, case, minute, 3.5 if strict else 3.3)]
+    early = [minute for minute in _begun_or_raised(stay, rates) if _unsafe(stay, case, minute, 3.5 if strict else 3.3)]
     told = "Insulin was given at a potassium that was too low or not known."
     stay.kept("potassium_first", not early, told, bool(early))
     if not result.course.finished:
@@ -120,6 +119,13 @@ def _rates(stay: StayCaseJudge) -> list[tuple[int, float]]:
             found.pop()
         found.append((minute, sum(running.values())))
     return found
+
+
+def _begun_or_raised(stay: StayCaseJudge, rates: Sequence[tuple[int, float]]) -> list[int]:
+    """Returns the minutes at which insulin was begun or more of it was given; less of it is never too early."""
+    drips = [minute for (minute, rate), (_, before) in zip(rates, [(0, 0.0), *rates], strict=False) if rate > before]
+    doses = (each for each in stay.doses("insulin", own=True) if not _basal(each))
+    return drips + [each.minute for each in doses if each.route != "iv" or each.minutes < SHORTEST_DRIP]
 
 
 def _unsafe(stay: StayCaseJudge, case: Case, minute: int, least: float) -> bool:
