@@ -22,13 +22,14 @@ from tests.evaluation.scripted import (
     Endpoint,
     Fault,
     Messages,
+    call_of,
     dead_url,
     endpoint,
     refuses,
     solves,
     with_tools,
 )
-from tests.integrations.scripts import FORMS, PLAYED, call_of
+from tests.integrations.scripts import FORMS, PLAYED
 
 pytest.importorskip("art", reason="ART is not installed")
 
