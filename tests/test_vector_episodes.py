@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -12,13 +12,17 @@ import numpy as np
 import pytest
 
 from mab_gym.actions import OutOfContext
+from mab_gym.agents._reference import Oracle
 from mab_gym.envs._scenario import Scenario
 from mab_gym.envs._vector import MedicalRecordVectorEnv
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.fhir.http._server import Request, Response
 from mab_gym.fhir.model import _parse
+from mab_gym.runs._records import EpisodeRecord
+from mab_gym.runs._rollout import Assignment, play_until_judged
 from tests.backends.hospital import hospital
 from tests.conftest import CANONICAL, HAPI, OFFICIAL
+from tests.integrations.scripts import LIVING, own_record, with_every_verb
 from tests.test_vector import BASE, DISABLED, END, LOOK, Vector, make_vec, mask, ours
 
 
@@ -75,6 +79,63 @@ def test_an_agent_that_cannot_read_any_more_ends_its_episode(three: MedicalRecor
     _, _, terminated, truncated, infos = three.step([LOOK, OutOfContext("8,192 tokens"), LOOK])
     assert truncated.tolist() == [False, True, False] and not terminated.any()
     assert "8,192 tokens" in infos["verdict"]["reasons"][1][0]["text"]
+
+
+@pytest.fixture(scope="module")
+def living() -> dict[str, EpisodeRecord]:
+    """By case, the record of a solution of each stay and of casework, which uses every verb."""
+    found = {}
+    for env_id, cases in LIVING.items():
+        env = gymnasium.make(env_id)
+        for case in cases:
+            gold = play_until_judged(env, Oracle(), Assignment(0, case))
+            found[case] = own_record(env, case, with_every_verb(gold.actions))
+    return found
+
+
+@pytest.mark.parametrize("env_id", LIVING)
+def test_stays_and_casework_are_played_at_once_each_by_its_own_clock(
+    env_id: str, living: Mapping[str, EpisodeRecord]
+) -> None:
+    records = [living[case] for case in LIVING[env_id]]
+    env = make_vec(env_id, len(records), autoreset_mode=DISABLED)
+    observations, _ = env.reset(seed=0, options={"case": list(LIVING[env_id])})
+    heard: list[list[str]] = [[text] for text in observations["text"]]
+    for number in range(max(record.steps for record in records)):
+        actions: Any = [record.actions[number] if number < record.steps else None for record in records]
+        observations, rewards, terminated, _, infos = env.step(actions)
+        for place, record in enumerate(records):
+            if number < record.steps:
+                heard[place].append(observations["text"][place])
+                assert terminated[place] == (number + 1 == record.steps)
+            if number + 1 == record.steps:
+                assert (rewards[place], infos["verdict"]["credit"][place]) == (1.0, 1.0)
+                assert infos["verdict"]["success"][place]
+    for record, texts in zip(records, heard, strict=True):
+        assert texts[:-1] == [each["content"] for each in record.messages if each["role"] == "user"]
+
+
+@pytest.mark.parametrize("mode", ["vector_entry_point", "sync", "async"])
+@pytest.mark.parametrize("env_id", LIVING)
+def test_gymnasiums_own_vectors_play_stays_and_casework(
+    env_id: str, mode: str, living: Mapping[str, EpisodeRecord]
+) -> None:
+    how: dict[str, Any] = {}
+    cases = LIVING[env_id]
+    if mode == "async":  # one case, as its processes take seconds to begin
+        how, cases = {"vector_kwargs": {"shared_memory": False, "context": "spawn"}}, cases[:1]
+    for case in cases:
+        # Each in a vector of its own: without shared memory Gymnasium 1.4 forgets that a reset has undone an end.
+        record, env = living[case], make_vec(env_id, 2, vectorization_mode=mode, **how)
+        try:
+            env.reset(seed=0, options={"case": case})
+            for action in record.actions:
+                _, rewards, terminated, _, infos = env.step([action] * 2)
+            assert (terminated.tolist(), rewards.tolist()) == ([True] * 2, [record.reward] * 2)
+            assert infos["verdict"]["success"].tolist() == [True] * 2
+            assert infos["step"].tolist() == [record.steps] * 2
+        finally:
+            env.close()
 
 
 def test_cases_are_chosen_for_each_episode_or_for_all() -> None:

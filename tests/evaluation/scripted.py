@@ -15,7 +15,7 @@ from typing import Any
 
 import gymnasium
 
-from mab_gym.actions import Finish, Get, Post, parse_action
+from mab_gym.actions import ALL_VERBS, WITH_BODY, Finish, Invalid, parse_action, sent
 from mab_gym.agents._reference import Oracle
 from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._rollout import assignments, play_until_judged
@@ -80,18 +80,31 @@ def with_tools(speaks: Speaks) -> Speaks:
     """The same model, calling tools."""
 
     def speak(messages: Messages) -> Mapping[str, Any]:
-        match parse_action(speaks(messages)["content"]):
-            case Get(url):
-                name, arguments = "get", {"url": url}
-            case Post(url, body):
-                name, arguments = "post", {"url": url, "body": json.loads(body)}
-            case Finish(answer):
-                name, arguments = "finish", {"answer": json.loads(answer)}
-            case other:
-                raise AssertionError(other)
+        call = call_of(speaks(messages)["content"])
+        assert call is not None
+        name, arguments = call
         return calls_tools((name, json.dumps(arguments)))
 
     return speak
+
+
+def call_of(action: str) -> tuple[str, dict[str, Any]] | None:
+    """The tool call that takes an action, as its name and arguments; None for a text that is no action."""
+    match parse_action(action, ALL_VERBS):
+        case Invalid():
+            return None
+        case Finish(answer):
+            return "finish", {"answer": _json(answer)}
+        case request:
+            verb, url, body, _ = sent(request)
+            return verb.lower(), {"url": url, **({"body": _json(body)} if verb in WITH_BODY else {})}
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def calls_tools(*calls: tuple[str, str]) -> Mapping[str, Any]:

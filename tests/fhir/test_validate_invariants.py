@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mab_gym.fhir.model._definitions import _read
+from mab_gym.fhir.model._outcome import FhirError
 from mab_gym.fhir.store._budget import UNLIMITED
 from mab_gym.fhir.validation import _invariants
 from mab_gym.fhir.validation._rules import _constraint, structure
@@ -49,6 +50,19 @@ def test_the_functions_agree_with_fhirpathpy(
     monkeypatch.setattr(_invariants, "_TESTS", tests)
 
     assert findings(resource_type, elements) == by_function
+
+
+def test_where_fhirpathpy_cannot_be_loaded_nothing_is_validated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it is beside Hydra, which NeMo Gym and verl need; an agent that asks must not void its episode."""
+
+    def fails(library: object) -> None:
+        raise Exception("Could not deserialize ATN with version 4 (expected 3).")
+
+    monkeypatch.setattr(_invariants._Library, "__init__", fails)
+    _invariants._library.cache_clear()
+    with pytest.raises(FhirError, match="cannot be validated here") as raised:
+        findings("Patient", {"contact": [{"gender": "male"}]})
+    assert raised.value.status == 501
 
 
 def test_every_expression_is_evaluated() -> None:

@@ -13,7 +13,7 @@ from mab_gym.envs._scenario import Scenario
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._rollout import Assignment, play_until_judged
 from tests.evaluation.scripted import dead_url
-from tests.integrations.scripts import SCRIPTS
+from tests.integrations.scripts import FORMS, LIVING, SCRIPTS, own_record, with_every_verb
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +22,19 @@ def golds(scenario: Scenario) -> dict[str, EpisodeRecord]:
     env = gymnasium.make("mab_gym/MedAgentBench-v0")
     cases = [f"{family}/{1 + number:02d}" for family in scenario.tasks.catalogue for number in range(len(SCRIPTS))]
     return {case: play_until_judged(env, Oracle(), Assignment(0, case)) for case in cases}
+
+
+@pytest.fixture(scope="session")
+def living() -> dict[str, dict[str, EpisodeRecord]]:
+    """By form and case, the project's own records of solutions of `LIVING` that use every verb."""
+    found: dict[str, dict[str, EpisodeRecord]] = {form: {} for form in FORMS}
+    for env_id, cases in LIVING.items():
+        env = gymnasium.make(env_id)
+        for case in cases:
+            gold = play_until_judged(env, Oracle(), Assignment(0, case))
+            for form in FORMS:
+                found[form][case] = own_record(env, case, with_every_verb(gold.actions), form)
+    return found
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ from typing import Any, cast
 
 import gymnasium
 
-from mab_gym.actions import Finish, Get, Post, parse_action, render
+from mab_gym.actions import Finish, parse_action, render
 from mab_gym.agents._answers import Answer
 from mab_gym.agents._endpoint import ChatEndpoint
 from mab_gym.agents._model import ChatAgent
 from mab_gym.errors import ContextLimitError
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.runs._rollout import Assignment, play_until_judged
-from tests.evaluation.scripted import Messages, calls_tools
+from tests.evaluation.scripted import Messages, call_of, calls_tools
 
 FORMS = ("text", "tools")
 BASE = "http://localhost:8080/fhir"
@@ -34,7 +34,8 @@ SCRIPTS: Mapping[str, Callable[[Actions], Actions]] = {
     "gold": lambda gold: gold,
     "the answer in other words": _reworded,
     "a wrong answer": lambda gold: [*gold[:-1], 'FINISH([-273.15, "wrong"])'],
-    "an answer that is no list": lambda gold: [*gold[:-1], 'FINISH("seven")'],
+    # As a text it ends the episode; as a tool call it is told to the model, which says it again until no step is left.
+    "an answer that is no list": lambda gold: [*gold[:-1], *['FINISH("seven")'] * 8],
     "orders left out": lambda gold: [action for action in gold if not action.startswith("POST")],
     "no reading and no answer": lambda gold: ["FINISH([])"],
     "everything written twice": lambda gold: [
@@ -50,6 +51,20 @@ SCRIPTS: Mapping[str, Callable[[Actions], Actions]] = {
     "nothing": lambda gold: [""],
     "no end": lambda gold: [f"GET {BASE}/Patient?_count=1"] * 9,
 }
+
+
+LIVING: Mapping[str, Sequence[str]] = {
+    "mab_gym/Hospital-v0": ("titrate_electrolytes/01", "heparin_nomogram/01", "inpatient_insulin/01"),
+    "mab_gym/Casework-v0": ("admission_reconciliation/01", "ketoacidosis/01"),
+}
+"""Cases of the living hospital: the three stays on the clock, a short piece of casework with PUT and PATCH, and one of
+fifty-five actions with hours of waiting."""
+PLAYED = [(env_id, case) for env_id, cases in LIVING.items() for case in cases]
+
+
+def with_every_verb(actions: Actions) -> list[str]:
+    """A solution that also deletes what is not there, which changes nothing: no solution of LIVING deletes."""
+    return [*actions[:-1], f"DELETE {BASE}/Basic/nothing", actions[-1]]
 
 
 def script_of(case: str) -> str:
@@ -73,24 +88,21 @@ def judged(verdict: Mapping[str, Any]) -> tuple[Any, ...]:
     return verdict["success"], verdict["failure"], verdict["credit"], verdict["unsafe"], found
 
 
+def check_solved(record: EpisodeRecord, verdict: Mapping[str, Any], reward: float, actions: Actions) -> None:
+    """Checks that an adapter came to what the project's own record of a solution says."""
+    assert (record.verdict["success"], record.verdict["credit"], record.reward) == (True, 1.0, 1.0), record.case
+    assert judged(verdict) == judged(record.verdict), record.case
+    assert reward == record.reward, record.case
+    assert list(actions) == list(record.actions), record.case
+
+
 def says(action: str, form: str) -> Mapping[str, Any]:
     """A model's message that takes an action: by a tool, where that is asked for and there is a tool for it."""
-    parsed = parse_action(action) if form == "tools" else None
-    match parsed:
-        case Get(url):
-            return calls_tools(("get", json.dumps({"url": url})))
-        case Post(url, body):
-            return calls_tools(("post", json.dumps({"url": url, "body": _json(body)})))
-        case Finish(answer):
-            return calls_tools(("finish", json.dumps({"answer": _json(answer)})))
-    return {"role": "assistant", "content": action}
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    call = call_of(action) if form == "tools" else None
+    if call is None:
+        return {"role": "assistant", "content": action}
+    name, arguments = call
+    return calls_tools((name, json.dumps(arguments)))
 
 
 def speaks(scripts: Mapping[str, Actions], form: str) -> Callable[[Messages], Mapping[str, Any]]:

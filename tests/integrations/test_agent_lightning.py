@@ -15,8 +15,11 @@ import pytest
 
 import mab_gym
 from mab_gym.errors import UsageError
+from mab_gym.runs import EpisodeRecord
 from tests.conftest import ROOT
 from tests.evaluation.scripted import dead_url
+from tests.integrations import scripts
+from tests.integrations.scripts import FORMS, PLAYED
 
 pytest.importorskip("httpx")
 
@@ -33,8 +36,8 @@ def rows_of(family: str, count: int) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def vllm(says: Says) -> Iterator[str]:
-    """A model server that tells tokens as vLLM does: here one for each character."""
+def vllm(says: Says, form: str = "text") -> Iterator[str]:
+    """A model server that tells tokens as vLLM does: here one for each message of a prompt and each character said."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -44,19 +47,20 @@ def vllm(says: Says) -> Iterator[str]:
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
             assert (asked["model"], asked["return_token_ids"], asked["max_tokens"]) == (MODEL, True, 2000)
             chat = asked["messages"]
-            said = says[chat[0]["content"]][sum(message["role"] == "assistant" for message in chat)]
+            opening = next(message["content"] for message in chat if message["role"] == "user")
+            said = says[opening][sum(message["role"] == "assistant" for message in chat)]
             status = 200
             body: dict[str, Any] = {}
             if isinstance(said, int):
                 status, body = said, {"error": {"message": "no"}}
             else:
                 body = {
-                    "prompt_token_ids": [ord(letter) for message in chat for letter in message["content"]],
+                    "prompt_token_ids": [len(message["content"] or "") for message in chat],
                     "choices": [
                         {
                             "index": 0,
                             "finish_reason": "stop",
-                            "message": {"role": "assistant", "content": said},
+                            "message": scripts.says(said, form),
                             "token_ids": [ord(letter) for letter in said],
                         }
                     ],
@@ -127,25 +131,16 @@ def gateway() -> Iterator[str]:
         serving.join(60)
 
 
-@pytest.mark.filterwarnings("ignore")  # Agent Lightning's own
-def test_each_rollout_has_its_reward_and_one_that_does_not_count_has_nothing(
-    gateway: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def trained_on(gateway: str, rows: Sequence[Mapping[str, Any]], says: Says, form: str = "text") -> list[Any]:
+    """The rollouts of rows, as the trainer gets them from its rollout manager."""
     pytest.importorskip("numpy")
-    from agentlightning.schemas import RolloutState
     from agentlightning.verl.agl_rollout_manager import AglRolloutManager
     from omegaconf import OmegaConf
 
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     page = (ROOT / "docs/runners.md").read_text(encoding="utf-8")
     told = OmegaConf.create(page.split("```yaml\n")[1].split("```")[0]).agentlightning.local
-    rows = rows_of("latest_magnesium", 3)
-    openings = [row["prompt"][0]["content"] for row in rows]
-    gold = [list(mab_gym.play(case=row, agent="oracle").actions) for row in rows]
-    assert len(gold[0]) == len(gold[2]) == 2
-    says: Says = {openings[0]: gold[0], openings[1]: ["FINISH([-1])"], openings[2]: [gold[2][0], 401]}
     columns = {name: [row[name] for row in rows] for name in rows[0]}
-    with vllm(says) as model:
+    with vllm(says, form) as model:
         manager = AglRolloutManager(
             agl_base_url=gateway,
             agl_key=KEY,
@@ -156,8 +151,46 @@ def test_each_rollout_has_its_reward_and_one_that_does_not_count_has_nothing(
             local_env_map=dict(told.env_map),
         )
         manager.register_model([model])
-        found = manager.enqueue_and_wait_until_completed(columns, is_train=True)
+        found = list(manager.enqueue_and_wait_until_completed(columns, is_train=True))
+        manager.delete_model()  # the gateway's models are those of its process, and the next test has another one
         manager.client.close()
+    return found
+
+
+@pytest.mark.filterwarnings("ignore")  # Agent Lightning's own
+@pytest.mark.parametrize("form", FORMS)
+def test_stays_and_casework_come_to_the_same(
+    form: str, gateway: str, living: Mapping[str, Mapping[str, EpisodeRecord]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("MAB_GYM_FORM", form)
+    rows = [next(mab_gym.task_rows(env_id, family=case.partition("/")[0], limit=1)) for env_id, case in PLAYED]
+    says = {row["prompt"][0]["content"]: living["text"][row["case"]].actions for row in rows}
+    found = trained_on(gateway, rows, says, form)
+    assert len(found) == len(PLAYED)
+    for each in found:
+        record = living[form][each.input["case"]]
+        assert (record.verdict["success"], record.verdict["credit"]) == (True, 1.0)
+        assert each.final_reward == record.reward == 1.0
+        written = ["".join(map(chr, triplet.response["token_ids"])) for triplet in each.triplets]
+        assert written == list(record.actions)
+        (told,) = (event["data"] for event in each.events if event["event_type"] == "reward")
+        assert told["message"] == "solved"
+
+
+@pytest.mark.filterwarnings("ignore")  # Agent Lightning's own
+def test_each_rollout_has_its_reward_and_one_that_does_not_count_has_nothing(
+    gateway: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from agentlightning.schemas import RolloutState
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    rows = rows_of("latest_magnesium", 3)
+    openings = [row["prompt"][0]["content"] for row in rows]
+    gold = [list(mab_gym.play(case=row, agent="oracle").actions) for row in rows]
+    assert len(gold[0]) == len(gold[2]) == 2
+    says: Says = {openings[0]: gold[0], openings[1]: ["FINISH([-1])"], openings[2]: [gold[2][0], 401]}
+    found = trained_on(gateway, rows, says)
     solved, wrong, lost = sorted(found, key=lambda each: openings.index(each.input["prompt"][0]["content"]))
     assert [each.rollout_state for each in (solved, wrong, lost)] == [
         RolloutState.SUCCEEDED,

@@ -13,6 +13,7 @@ import pytest
 
 import mab_gym
 from mab_gym.errors import InfrastructureError, UsageError
+from mab_gym.runs import EpisodeRecord
 from tests.conftest import ROOT
 from tests.docs.pages import written_by
 from tests.evaluation.scripted import (
@@ -21,12 +22,14 @@ from tests.evaluation.scripted import (
     Endpoint,
     Fault,
     Messages,
+    call_of,
     dead_url,
     endpoint,
     refuses,
     solves,
     with_tools,
 )
+from tests.integrations.scripts import FORMS, PLAYED
 
 pytest.importorskip("art", reason="ART is not installed")
 
@@ -93,6 +96,34 @@ def test_tools_and_settings_reach_the_model() -> None:
     assert found.reward == 1.0
     assert {request["max_completion_tokens"] for request in there.requests} == {77}
     assert [tool["function"]["name"] for tool in there.requests[0]["tools"]] == ["get", "post", "finish"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_stays_and_casework_come_to_the_same(form: str, living: Mapping[str, Mapping[str, EpisodeRecord]]) -> None:
+    records = [living[form][case] for _, case in PLAYED]
+    rows = [next(mab_gym.task_rows(env_id, family=case.partition("/")[0], limit=1)) for env_id, case in PLAYED]
+    speaks = solves({living["text"][case].messages[0]["content"]: living["text"][case].actions for _, case in PLAYED})
+    with endpoint(speaks if form == "text" else with_tools(speaks)) as there:
+        trajectories = played(there.base_url, *rows, config={"form": form})
+    for record, found in zip(records, trajectories, strict=True):
+        assert (record.verdict["success"], record.verdict["credit"]) == (True, 1.0)
+        assert found.reward == record.reward == 1.0
+        assert {key: found.metrics[key] for key in ("solved", "unsafe", "steps", "credit", "episode_cost")} == {
+            "solved": 1.0,
+            "unsafe": 0.0,
+            "steps": record.steps,
+            "credit": 1.0,
+            "episode_cost": record.episode_cost,
+        }
+        assert found.metadata == {"case": record.case, "family": record.family, "failure": ""}
+        said = [exchange.response.choices[0].message for exchange in found.exchanges.chat_completions]
+        if form == "text":
+            assert [each.content for each in said] == list(record.actions)
+        else:
+            calls = [
+                (call.function.name, json.loads(call.function.arguments)) for each in said for call in each.tool_calls
+            ]
+            assert calls == [call_of(action) for action in record.actions]
 
 
 def test_a_group_keeps_its_failures_apart_from_its_rewards() -> None:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ from mab_gym.integrations.harbor._evidence import Evidence, Start, read_evidence
 from mab_gym.integrations.harbor._judge import judge
 from mab_gym.integrations.harbor._server import application_of
 from mab_gym.runs._driver import unwrapped
-from mab_gym.runs._records import read_records
+from mab_gym.runs._records import EpisodeRecord, read_records
+from tests.integrations.scripts import BASE, PLAYED, check_solved
 from tests.processes import first_line, started, until
 
 SERVER = "http://localhost:8080"
@@ -112,6 +113,28 @@ def test_every_solution_earns_the_reward(dataset: Path, tmp_path: Path) -> None:
         assert all(reply.status_code < 300 for reply in before)
         assert last.text == "Finished.\n"
         assert judge(game.kept, folder)["reward"] == 1.0, task.name
+
+
+@pytest.mark.parametrize(("env_id", "case"), PLAYED)
+def test_stays_and_casework_come_to_the_same(
+    env_id: str, case: str, living: Mapping[str, Mapping[str, EpisodeRecord]], tmp_path: Path
+) -> None:
+    record = living["text"][case]
+    write_tasks(tmp_path / "dataset", env_id, family=record.family, limit=1)
+    (task,) = tasks_of(tmp_path / "dataset")
+    assert start_of(task).options == {"case": case}
+    game = Game(start_of(task), tmp_path)
+    *solution, finish = requests_of((task / "solution/solve.sh").read_text(encoding="utf-8"))
+    *before, last = game.ask(*solution, ("DELETE", f"{BASE}/Basic/nothing", ""), finish)
+    assert all(reply.status_code < 300 for reply in before)
+    assert last.text == "Finished.\n"
+    reward = judge(game.kept, tmp_path)["reward"]
+    (found,) = read_records(tmp_path / "run")
+    check_solved(record, found["verdict"], reward, game.actions)
+    told = (task / "instruction.md").read_text(encoding="utf-8")
+    most = unwrapped(game.place.driver.env).episode.max_steps
+    assert f"You have {most} requests" in told and "curl -sS -X PATCH" in told
+    assert tomllib.loads((task / "task.toml").read_text(encoding="utf-8"))["agent"]["timeout_sec"] >= 60 * most
 
 
 def test_a_task_has_what_harbor_reads(dataset: Path) -> None:

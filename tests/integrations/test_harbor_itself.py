@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mab_gym.integrations.harbor import write_tasks
+from tests.integrations.scripts import PLAYED
 
 pytest.importorskip("harbor")
 
@@ -35,6 +36,23 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("harbor") / "dataset"
     write_tasks(folder)
     return sorted((folder / "tasks").iterdir())
+
+
+@pytest.fixture(scope="module")
+def living_tasks(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A task of each family in `LIVING`."""
+    folder = tmp_path_factory.mktemp("living")
+    for env_id, case in PLAYED:
+        family = case.partition("/")[0]
+        write_tasks(folder / family, env_id, family=family, limit=1)
+    return sorted(folder.glob("*/tasks/*"))
+
+
+def test_harbor_reads_and_lints_stays_and_casework(living_tasks: list[Path]) -> None:
+    assert len(living_tasks) == len(PLAYED)
+    for folder in living_tasks:
+        assert Task(folder).name == f"mab-gym/{folder.name}"
+        assert lint_task(folder, selected_rules=DEFAULT_RULES - COMPOSE_RULES) == []
 
 
 def test_harbor_reads_every_task(tasks: list[Path]) -> None:

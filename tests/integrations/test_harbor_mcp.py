@@ -7,7 +7,8 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import pytest
 
 from mab_gym.integrations.harbor._evidence import Start, read_evidence
 from mab_gym.integrations.harbor._judge import judge
+from mab_gym.runs._records import EpisodeRecord, read_records, record_from
+from tests.integrations.scripts import PLAYED, check_solved
 from tests.processes import first_line, started
 
 pytest.importorskip("mcp")
@@ -24,6 +27,7 @@ import httpx
 from mcp import Client
 
 from mab_gym.integrations.harbor._mcp import WithMcp
+from tests.integrations.test_mcp import call_of, plainly
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -37,12 +41,18 @@ def kept(tmp_path: Path) -> Path:
     return tmp_path / "actions.jsonl"
 
 
-@pytest.fixture
-def server(kept: Path) -> Iterator[str]:
+@contextmanager
+def serving(start: Start, kept: Path) -> Iterator[str]:
     """The address of a server in a process of its own."""
-    command = [sys.executable, "-m", "mab_gym.integrations.harbor", "serve", START.text, "--kept", str(kept)]
+    command = [sys.executable, "-m", "mab_gym.integrations.harbor", "serve", start.text, "--kept", str(kept)]
     with started([*command, "--port", "0"], stdout=subprocess.PIPE) as process:
         yield first_line(process).strip().removesuffix("/fhir")
+
+
+@pytest.fixture
+def server(kept: Path) -> Iterator[str]:
+    with serving(START, kept) as address:
+        yield address
 
 
 def told(result: Any) -> str:
@@ -77,6 +87,26 @@ def test_tools_and_http_play_one_episode(server: str, kept: Path, tmp_path: Path
     asyncio.run(play())
     assert [action.split(" ")[0] for action in read_evidence(kept)[1]] == ["GET", "GET", "FINISH([1.1,"]
     assert judge(kept, tmp_path) == {"reward": 1.0, "steps": 3.0, "unsafe": 0.0}
+
+
+@pytest.mark.parametrize(("env_id", "case"), PLAYED)
+def test_stays_and_casework_come_to_the_same_by_tools(
+    env_id: str, case: str, living: Mapping[str, Mapping[str, EpisodeRecord]], kept: Path, tmp_path: Path
+) -> None:
+    record = living["text"][case]
+
+    async def play(server: str) -> None:
+        async with Client(f"{server}/mcp") as client:
+            for action in record.actions:
+                answer = await client.call_tool(*call_of(action))
+                assert not answer.is_error, told(answer)
+            assert told(answer) == "The task has ended."
+
+    with serving(Start(env_id, 0, {"case": case}), kept) as server:
+        asyncio.run(play(server))
+    reward = judge(kept, tmp_path)["reward"]
+    (found,) = map(record_from, read_records(tmp_path / "run"))
+    check_solved(plainly(record), found.verdict, reward, plainly(found).actions)
 
 
 def test_no_stream_stays_open_and_pages_of_others_are_refused(server: str, kept: Path) -> None:

@@ -23,7 +23,18 @@ from mab_gym.runs._rollout import Assignment, play_until_judged
 from tests import replies
 from tests.evaluation.scripted import KEY, endpoint
 from tests.integrations import scripts
-from tests.integrations.scripts import BASE, FORMS, SCRIPTS, Actions, judged, own_record, script_of, told_of
+from tests.integrations.scripts import (
+    BASE,
+    FORMS,
+    LIVING,
+    SCRIPTS,
+    Actions,
+    check_solved,
+    judged,
+    own_record,
+    script_of,
+    told_of,
+)
 
 pytest.importorskip("inspect_ai")
 
@@ -147,9 +158,28 @@ def test_the_same_actions_have_the_same_verdicts(
     assert (rates["gold"], rates["the answer in other words"], rates["nothing"]) == (10, 10, 0)
     assert rates["a wrong answer"] == 2, "two families ask for no answer"
     assert {record.verdict["failure"] for record in own.values()} >= {
-        None, "misread_chart", "wrong_format", "wrong_tool_use", "unsafe_order", "missing_order", "step_limit",
+        None, "misread_chart", "wrong_tool_use", "unsafe_order", "missing_order", "step_limit",
     }  # fmt: skip
+    if form == "text":  # a tool call with such an answer is told, and ends nothing
+        assert "wrong_format" in {record.verdict["failure"] for record in own.values()}
     assert unsafe
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_stays_and_casework_come_to_the_same(
+    form: str, living: Mapping[str, Mapping[str, EpisodeRecord]], evaluate: Callable[..., EvalLog]
+) -> None:
+    for env_id, cases in LIVING.items():
+        told = {living["text"][case].messages[0]["content"]: living["text"][case].actions for case in cases}
+        log = evaluate(medagentbench(env_id, form=form), plays(told, form), sample_id=list(cases))
+        assert log.status == "success", log.error
+        assert len(samples(log)) == len(cases)
+        for sample in samples(log):
+            record, outcome = living[form][str(sample.id)], score(sample).metadata
+            check_solved(record, outcome["verdict"], outcome["reward"], outcome["actions"])
+            assert score(sample).value == "C"
+        if form == "tools":
+            assert "put, patch, delete and finish" in samples(log)[0].messages[0].text.lower()
 
 
 def test_rates_are_told_by_kind_difficulty_and_family(

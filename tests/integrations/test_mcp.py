@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -16,7 +17,7 @@ from urllib.parse import parse_qsl, unquote
 import gymnasium
 import pytest
 
-from mab_gym.actions import Finish, Get, Post, parse_action
+from mab_gym.actions import ALL_VERBS, Delete, Finish, Get, Patch, Post, Put, parse_action
 from mab_gym.backends.embedded._backend import EmbeddedBackend
 from mab_gym.cli.app import COMMANDS
 from mab_gym.errors import StorageError, UsageError
@@ -24,7 +25,7 @@ from mab_gym.runs._causes import cause_of
 from mab_gym.runs._driver import Driver
 from mab_gym.runs._records import EpisodeRecord, RunFolder, read_records, record_from
 from mab_gym.runs._regrade import regrade
-from tests.integrations.scripts import BASE, judged, script_of, told_of
+from tests.integrations.scripts import BASE, LIVING, check_solved, judged, script_of, told_of
 from tests.processes import first_line, started, until
 
 pytest.importorskip("mcp")
@@ -70,7 +71,7 @@ def stdio(*options: str) -> StdioServerParameters:
 
 def call_of(action: str) -> Call:
     """The tool call that stands for an action."""
-    match parse_action(action):
+    match parse_action(action, ALL_VERBS):
         case Get(url):
             path, _, query = url.removeprefix(f"{BASE}/").partition("?")
             if not url.startswith(f"{BASE}/") or ".." in url:
@@ -88,9 +89,26 @@ def call_of(action: str) -> Call:
             except ValueError:
                 resource = body
             return "create", {"type": url.removeprefix(f"{BASE}/"), "resource": resource}
+        case Put(url, body):
+            return "update", {**place_of(url), "resource": json.loads(body)}
+        case Patch(url, body):
+            return "patch", {**place_of(url), "operations": json.loads(body)}
+        case Delete(url):
+            return "delete", place_of(url)
         case Finish(answer):
             return "finish", {"answer": json.loads(answer)}
     raise AssertionError(action)
+
+
+def place_of(url: str) -> dict[str, str]:
+    """Type and id in the address of a resource."""
+    kind, _, name = url.removeprefix(f"{BASE}/").partition("/")
+    return {"type": kind, "id": unquote(name)}
+
+
+def plainly(record: EpisodeRecord) -> EpisodeRecord:
+    """A record whose addresses have no escapes."""
+    return replace(record, actions=[unquote(action) for action in record.actions])
 
 
 async def played(client: Client, calls: list[Call]) -> list[Any]:
@@ -179,6 +197,35 @@ def test_whole_episodes_have_the_same_verdicts_many_sessions_at_once(
         statuses = [[each.get("status") for each in record.messages if "status" in each] for record in (own, theirs)]
         assert statuses[0] == statuses[1]
     assert {record.verdict["success"] for record in records.values()} == {True, False}
+    assert [each.change for each in regrade(tmp_path / "run") if each.changed or not each.replied_alike] == []
+
+
+@pytest.mark.parametrize("env_id", LIVING)
+def test_stays_and_casework_come_to_the_same(
+    env_id: str, living: Mapping[str, Mapping[str, EpisodeRecord]], tmp_path: Path
+) -> None:
+    own = {case: living["text"][case] for case in LIVING[env_id]}
+
+    async def play(address: str) -> None:
+        async with AsyncExitStack() as clients:
+            for case, record in own.items():
+                client = await clients.enter_async_context(Client(f"{address}?case={case}&seed=0"))
+                names = [tool.name for tool in (await client.list_tools()).tools]
+                assert names == ["search", "read", "create", "finish", "update", "patch", "delete"]
+                assert "in the place of PATCH call patch" in await read(client, "mab-gym://task")
+                *_, last = await played(client, [call_of(each) for each in record.actions])
+                assert outcome(last)["verdict"]["success"]
+
+    with serving("--env", env_id, "--show-verdict", "--out", str(tmp_path / "run")) as (_, address):
+        asyncio.run(play(address))
+    records = {record.case: record for record in kept(tmp_path / "run")}
+    assert records.keys() == own.keys()
+    for case, record in own.items():
+        found = records[case]
+        # The tools leave more of an address as it is than the solutions do: commas and slashes.
+        check_solved(plainly(record), found.verdict, found.reward, plainly(found).actions)
+        theirs = [each["content"] for each in found.messages if "status" in each]
+        assert theirs == [each["content"] for each in record.messages if "status" in each]
     assert [each.change for each in regrade(tmp_path / "run") if each.changed or not each.replied_alike] == []
 
 

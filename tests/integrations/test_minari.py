@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from mab_gym.envs._env import MedicalRecordEnv
+from mab_gym.envs._make import make
 from mab_gym.errors import UsageError
+from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord
-from tests.integrations.scripts import BASE, FORMS, SCRIPTS, own_record, told_of
+from tests.integrations.scripts import BASE, FORMS, LIVING, SCRIPTS, check_solved, own_record, told_of
 
 pytest.importorskip("minari")
 pytest.importorskip("h5py")
@@ -75,6 +77,21 @@ def test_what_is_read_back_can_be_played_again(
             assert shown in read.observation_space
         assert np.sum(episode.rewards) == record.reward
         replayed(env, about, episode)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_stays_and_casework_can_be_played_again(form: str, living: Mapping[str, Mapping[str, EpisodeRecord]]) -> None:
+    for env_id, cases in LIVING.items():
+        name = env_id.lower().replace("-v0", f"-{form}-v0")
+        write_dataset([living[form][case] for case in cases], name)
+        read = minari.load_dataset(name)
+        metadata = read.storage.get_episode_metadata(range(len(cases)))
+        env = unwrapped(make(env_id))
+        for case, about, episode in zip(cases, metadata, read.iterate_episodes(), strict=True):
+            verdict = json.loads(episode.infos["verdict"][-1])
+            check_solved(living[form][case], verdict, np.sum(episode.rewards), list(episode.actions))
+            assert (about["case"], about["env"], bool(about["success"])) == (case, env_id, True)
+            replayed(env, about, episode)
 
 
 def test_only_successful_episodes_where_that_is_asked_for(

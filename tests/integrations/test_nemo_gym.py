@@ -23,7 +23,7 @@ from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord
 from tests import replies
 from tests.evaluation.scripted import Speaks, chat_of, response
-from tests.integrations.scripts import FORMS, Actions, judged, own_record, speaks, told_of
+from tests.integrations.scripts import FORMS, LIVING, Actions, check_solved, judged, own_record, speaks, told_of
 from tests.processes import PATIENCE
 
 pytest.importorskip("nemo_gym")
@@ -47,6 +47,12 @@ SERVERS = {
     "mab_gym_gymnasium_agent": "responses_api_agents",
     "policy_model": "responses_api_models",
 }
+
+
+def documented() -> Any:
+    """The agent's settings in the documentation."""
+    (configuration,) = re.findall(r"```yaml\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
+    return OmegaConf.create(configuration).mab_gym_gymnasium_agent.responses_api_agents.gymnasium_agent
 
 
 def scripted(speak: Speaks) -> FastAPI:
@@ -93,6 +99,7 @@ def run(rows: Sequence[Mapping[str, Any]], model: FastAPI, **config: Any) -> lis
                     port=ports["mab_gym_gymnasium_agent"],
                     resources_server={"type": "resources_servers", "name": "mab_gym"},
                     model_server={"type": "responses_api_models", "name": "policy_model"},
+                    max_steps=documented()["max_steps"],
                     **common,
                 ),
                 server_client=client,
@@ -118,6 +125,11 @@ def run(rows: Sequence[Mapping[str, Any]], model: FastAPI, **config: Any) -> lis
                 await asyncio.gather(*tasks)
 
     return asyncio.run(play())
+
+
+def actions_in(output: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The texts that the model wrote in a whole episode."""
+    return [part["text"] for item in output if item.get("role") == "assistant" for part in item["content"]]
 
 
 def canonical(form: str, cases: Sequence[str]) -> list[dict[str, Any]]:
@@ -148,6 +160,20 @@ def test_the_same_actions_have_the_same_verdicts(
             record.reward, record.terminated, record.truncated,
         )  # fmt: skip
         assert told["info"]["step"] == record.steps
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_stays_and_casework_come_to_the_same(form: str, living: Mapping[str, Mapping[str, EpisodeRecord]]) -> None:
+    for env_id, cases in LIVING.items():
+        told = {living["text"][case].messages[0]["content"]: living["text"][case].actions for case in cases}
+        rows = [row for row in dataset(env_id, form) if row["mab_gym"]["case"] in cases]
+        assert len(rows) == len(cases)
+        for row, answer in zip(rows, run(rows, scripted(speaks(told, form))), strict=True):
+            assert answer.status_code == 200, answer.text
+            found, record = answer.json(), living[form][row["mab_gym"]["case"]]
+            said = actions_in(found["response"]["output"]) if form == "text" else record.actions
+            check_solved(record, found["info"]["verdict"], found["reward"], said)
+            assert (found["info"]["step"], found["terminated"]) == (record.steps, True)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import gymnasium
 import pytest
 
 from mab_gym.envs._env import MedicalRecordEnv
+from mab_gym.envs._make import make
 from mab_gym.errors import UsageError
 from mab_gym.runs import Driver
 from mab_gym.runs._records import EpisodeRecord
 from tests import replies
-from tests.integrations.scripts import BASE, SCRIPTS, told_of
+from tests.integrations.scripts import BASE, LIVING, SCRIPTS, check_solved, told_of
 from tests.processes import first_line, started, until
 
 pytest.importorskip("openenv.core")
@@ -60,7 +62,7 @@ def address() -> Iterator[str]:
         yield address
 
 
-def in_process(env: MedicalRecordEnv, actions: list[str], **options: Any) -> list[tuple[Any, ...]]:
+def in_process(env: gymnasium.Env[Any, str], actions: list[str], **options: Any) -> list[tuple[Any, ...]]:
     """All that an episode gives, in plain data."""
     driver = Driver(env)  # the server reads texts by the same rule
     info = driver.begin(5, options)
@@ -105,6 +107,24 @@ def test_whole_episodes_are_the_same(golds: Mapping[str, EpisodeRecord], env: Me
         own = in_process(env, list(actions), case=case)
         assert json.dumps(own, default=int) == json.dumps(seen[case]), case
     assert {bool(each[-1][-1]["verdict"]["success"]) for each in seen.values()} == {True, False}
+
+
+@pytest.mark.parametrize("env_id", LIVING)
+def test_stays_and_casework_come_to_the_same(env_id: str, living: Mapping[str, Mapping[str, EpisodeRecord]]) -> None:
+    own = {case: living["text"][case] for case in LIVING[env_id]}
+
+    async def play(address: str) -> dict[str, list[tuple[Any, ...]]]:
+        async with MedicalRecordClient(base_url=address) as client:
+            return {case: await remotely(client, list(own[case].actions), case=case) for case in own}
+
+    with serving(env=env_id) as address:
+        seen = asyncio.run(play(address))
+    env = make(env_id)
+    for case, record in own.items():
+        *_, (_, _, _, reward, terminated, truncated, info) = seen[case]
+        assert (terminated, truncated, info["step"]) == (True, False, record.steps)
+        check_solved(record, info["verdict"], reward, record.actions)
+        assert json.dumps(in_process(env, list(record.actions), case=case), default=int) == json.dumps(seen[case])
 
 
 def test_what_models_write_means_the_same_as_elsewhere(address: str) -> None:

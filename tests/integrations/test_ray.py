@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +25,11 @@ from mab_gym.envs._environment_file import read_environment
 from mab_gym.errors import ArchiveError, NotInstalledError, UsageError
 from mab_gym.fhir.store._archive import open_archive
 from mab_gym.integrations.ray._worker import environment_here
-from mab_gym.runs._records import read_records
+from mab_gym.runs._records import EpisodeRecord, read_records, record_from
 from tests.conftest import hear_ctrl_c
 from tests.evaluation.commands import COMMAND, one_line
 from tests.evaluation.scripted import KEY, Speaks, endpoint, gold, solves
+from tests.integrations.scripts import FORMS, PLAYED, check_solved, speaks
 from tests.processes import PATIENCE, started, until
 
 pytest.importorskip("ray")
@@ -249,6 +251,28 @@ def test_a_models_key_reaches_the_workers_and_no_disk(place: Place, cluster: Clu
     files = [path for root in (cluster.scratch, tmp_path) for path in root.rglob("*") if path.is_file()]
     assert any(path.parent.name == "logs" for path in files)
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("form", FORMS)
+def test_stays_and_casework_come_to_the_same(
+    form: str, place: Place, cluster: Cluster, living: Mapping[str, Mapping[str, EpisodeRecord]]
+) -> None:
+    """Each of the cases by a model; the records are those of one process, with every action."""
+    joined = Place(place.folder, place.variables | cluster.variables)
+    scripts = {record.messages[0]["content"]: record.actions for record in living["text"].values()}
+    with endpoint(speaks(scripts, form)) as there:
+        model = ("--model", "scripted", "--base-url", there.base_url, "--form", form, "--limit", "1")
+        for env_id, case in PLAYED:
+            name = case.partition("/")[0]
+            which = ("--env", env_id, "--family", name)
+            done = joined.run("rollout", *model, *which, "--out", name, "--ray", cluster.address, "--workers", "1")
+            assert done.returncode == 0, done.stderr
+            (found,) = map(record_from, read_records(place.folder / name))
+            record = living[form][case]
+            check_solved(record, found.verdict, found.reward, found.actions)
+            assert list(found.messages) == list(record.messages)
+            assert json.dumps(found.course) == json.dumps(record.course)
 
 
 def solution() -> Speaks:

@@ -13,7 +13,7 @@ from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.runs._records import EpisodeRecord
 from tests import replies
-from tests.integrations.scripts import BASE, SCRIPTS, half_right, own_record, told_of
+from tests.integrations.scripts import BASE, LIVING, SCRIPTS, check_solved, half_right, own_record, told_of
 
 pytest.importorskip("skyrl_gym")
 
@@ -73,6 +73,20 @@ def test_the_same_actions_have_the_same_verdicts(
         heard = [{"role": each["role"], "content": each["content"]} for each in record.messages]
         assert said == heard[: len(said)]
         assert len(heard) - len(said) in (0, 1), "the reply to the last action may be left out: nobody reads it"
+
+
+def test_stays_and_casework_come_to_the_same(living: Mapping[str, Mapping[str, EpisodeRecord]]) -> None:
+    for env_id, cases in LIVING.items():
+        rows = {row["extra_info"]["case"]: row for row in dataset(env_id)}
+        for case in cases:
+            record = living["text"][case]
+            said, last, metrics = played(rows[case], record.actions)
+            assert last["done"]
+            told = [each["content"] for each in said if each["role"] == "assistant"]
+            check_solved(record, last["metadata"]["verdict"], last["total"], told)
+            assert metrics["steps"] == record.steps
+            heard = [{"role": each["role"], "content": each["content"]} for each in record.messages]
+            assert said == heard[: len(said)]
 
 
 def test_what_models_write_means_the_same_as_elsewhere(canonical: Mapping[str, Any]) -> None:

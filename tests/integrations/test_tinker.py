@@ -21,7 +21,8 @@ from mab_gym.integrations._rows import Row, rows
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.wrappers import StepPenalty
 from tests.conftest import CANONICAL, ROOT
-from tests.integrations.scripts import BASE, SCRIPTS, half_right, own_record, says, told_of
+from tests.evaluation.scripted import call_of
+from tests.integrations.scripts import BASE, FORMS, PLAYED, SCRIPTS, check_solved, half_right, own_record, told_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -192,12 +193,36 @@ def test_the_same_actions_have_the_same_verdicts(
         assert trajectory.transitions[-1].episode_done
 
 
-def test_models_play_by_tool_calls(golds: Mapping[str, EpisodeRecord], group: Any, play: Any, tokenizer: Any) -> None:
-    def called(action: str) -> str:
-        function = says(action, "tools")["tool_calls"][0]["function"]
-        call = {"name": function["name"], "arguments": json.loads(function["arguments"])}
-        return f"<tool_call>\n{json.dumps(call)}\n</tool_call>"
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("env_id", "case"), PLAYED)
+def test_stays_and_casework_come_to_the_same(
+    form: str, env_id: str, case: str, living: Mapping[str, Mapping[str, EpisodeRecord]], tokenizer: Any, play: Any
+) -> None:
+    record = living[form][case]
+    (row,) = rows(make(env_id), family=record.family, limit=1)
+    renderer = renderers.get_renderer("qwen3", tokenizer, model_name=NAME)
+    group = MedicalRecordGroup(row, renderer, env=env_id, size=1, form=form, max_trajectory_tokens=None)
+    actions = living["text"][case].actions
+    script = actions if form == "text" else [called(action) for action in actions]
+    trajectory, session = play(group, script)
+    reward = sum(each.reward for each in trajectory.transitions)
+    check_solved(record, session.info["verdict"], reward, session.actions)
+    pieces = learnt(tokenizer, trajectory)
+    assert [text for who, text in pieces if who == "model"] == [f"{said}{END}" for said in script]
+    if form == "text":
+        assert session.messages == list(record.messages)
+    else:
+        assert all(f'"name": "{name}"' in pieces[0][1] for name in ("put", "patch", "delete", "finish"))
+        assert "put, patch, delete and finish" in pieces[0][1].lower()
 
+
+def called(action: str) -> str:
+    """An action as Qwen 3 writes a tool call."""
+    name, arguments = call_of(action) or ("", {})
+    return f"<tool_call>\n{json.dumps({'name': name, 'arguments': arguments})}\n</tool_call>"
+
+
+def test_models_play_by_tool_calls(golds: Mapping[str, EpisodeRecord], group: Any, play: Any, tokenizer: Any) -> None:
     gold = golds["replace_potassium/02"]
     calls = [called(action) for action in gold.actions]
     broken = "<tool_call>\n{broken\n</tool_call>"

@@ -15,7 +15,19 @@ from mab_gym.errors import UsageError
 from mab_gym.runs._records import EpisodeRecord
 from tests import replies
 from tests.evaluation.scripted import KEY, TOO_LONG, Endpoint, Fails, Speaks, calls_tools, endpoint, refuses
-from tests.integrations.scripts import BASE, FORMS, SCRIPTS, half_right, judged, own_record, says, speaks, told_of
+from tests.integrations.scripts import (
+    BASE,
+    FORMS,
+    LIVING,
+    SCRIPTS,
+    check_solved,
+    half_right,
+    judged,
+    own_record,
+    says,
+    speaks,
+    told_of,
+)
 
 pytest.importorskip("verifiers.v1")
 
@@ -86,6 +98,33 @@ def test_the_same_actions_have_the_same_verdicts(
         }
         assert trace.info["mab_gym"]["actions"] == record.actions
         assert len(trace.branches) == 1, "a trainer would see the conversation in pieces"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_stays_and_casework_come_to_the_same(
+    form: str, living: Mapping[str, Mapping[str, EpisodeRecord]], evaluate: Evaluate
+) -> None:
+    for env_id, cases in LIVING.items():
+        told = {living["text"][case].messages[0]["content"]: living["text"][case].actions for case in cases}
+        played = load_environment(env=env_id, form=form)
+        asked: list[Any] = []
+        traces = evaluate(
+            played,
+            speaks(told, form),
+            chosen(played, cases),
+            seen=lambda here, asked=asked: asked.extend(here.requests),
+        )
+        assert {trace.task.data.case for trace in traces} == set(cases)
+        for trace in traces:
+            assert (trace.ok, trace.stop_condition) == (True, "agent_completed")
+            check_solved(
+                living[form][trace.task.data.case], verdict(trace), trace.reward, trace.info["mab_gym"]["actions"]
+            )
+        if form == "tools":
+            assert "put, patch, delete and finish" in asked[0]["messages"][0]["content"].lower()
+            assert [each["function"]["name"] for each in asked[0]["tools"]] == [
+                "get", "post", "put", "patch", "delete", "finish",
+            ]  # fmt: skip
 
 
 @pytest.mark.parametrize("form", FORMS)

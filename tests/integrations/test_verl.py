@@ -16,7 +16,8 @@ from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.runs._records import EpisodeRecord
 from tests.conftest import ROOT
-from tests.integrations.scripts import BASE, SCRIPTS, half_right, own_record, says, told_of
+from tests.evaluation.scripted import call_of
+from tests.integrations.scripts import BASE, FORMS, PLAYED, SCRIPTS, half_right, own_record, told_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -233,12 +234,43 @@ def test_the_same_actions_have_the_same_verdicts(
     assert batch.meta_info["reward_extra_keys"] == ["solved", "credit", "unsafe", "steps"]
 
 
-def test_models_play_by_tool_calls(golds: Mapping[str, EpisodeRecord], play: Any, model: Path) -> None:
-    def called(action: str) -> str:
-        function = says(action, "tools")["tool_calls"][0]["function"]
-        call = {"name": function["name"], "arguments": json.loads(function["arguments"])}
-        return f"<tool_call>\n{json.dumps(call)}\n</tool_call>"
+@pytest.mark.parametrize("form", FORMS)
+def test_stays_and_casework_come_to_the_same(
+    form: str, living: Mapping[str, Mapping[str, EpisodeRecord]], play: Any, model: Path
+) -> None:
+    tokenizer = the_tokenizer(model)
+    room = {
+        "actor_rollout_ref.rollout.prompt_length": 8_000,
+        "data.max_prompt_length": 8_000,
+        "actor_rollout_ref.rollout.response_length": 600_000,
+    }
+    rows = [next(dataset(env_id, form, family=case.partition("/")[0], limit=1)) for env_id, case in PLAYED]
+    records = [living[form][case] for _, case in PLAYED]
+    actions = [living["text"][case].actions for _, case in PLAYED]
+    scripts = actions if form == "text" else [[called(action) for action in each] for each in actions]
+    batch, server = play(rows, scripts, **room)
+    for place, record in enumerate(records):
+        assert (record.verdict["success"], record.verdict["credit"]) == (True, 1.0)
+        assert batch.non_tensor_batch["case"][place] == record.case
+        assert (scores(batch)[place], batch.non_tensor_batch["verdict"][place]) == (record.reward, "solved")
+        info = {name: batch.non_tensor_batch[name][place] for name in ("solved", "credit", "unsafe", "steps")}
+        assert info == {"solved": 1.0, "credit": 1.0, "unsafe": 0.0, "steps": record.steps}
+        found = pieces(batch, place, tokenizer)
+        assert [text for who, text in found if who == "model"] == [f"{said}{END}" for said in scripts[place]]
+        if form == "text":
+            assert found == chat(record.messages)[: 2 * len(record.actions) - 1]
+    if form == "tools":
+        prompt = tokenizer.decode(server.asked[0]["ids"])
+        assert all(f'"name": "{name}"' in prompt for name in ("put", "patch", "delete", "finish"))
 
+
+def called(action: str) -> str:
+    """An action as Qwen 3 writes a tool call."""
+    name, arguments = call_of(action) or ("", {})
+    return f"<tool_call>\n{json.dumps({'name': name, 'arguments': arguments})}\n</tool_call>"
+
+
+def test_models_play_by_tool_calls(golds: Mapping[str, EpisodeRecord], play: Any, model: Path) -> None:
     gold = golds["replace_potassium/02"]
     (row,) = [each for each in dataset("MedAgentBench-v0", form="tools") if each["extra_info"]["case"] == gold.case]
     calls = [called(action) for action in gold.actions]

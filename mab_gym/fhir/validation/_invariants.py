@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, Protocol
 
+from mab_gym.fhir.model._outcome import FhirError, Issue
 from mab_gym.fhir.validation._elements import Element
 from mab_gym.fhir.validation._issues import Finding
 from mab_gym.fhir.validation._moments import not_after
@@ -233,6 +234,9 @@ def evaluate(expression: str, data: Any, path: str, variables: dict[str, Any]) -
 
     Returns:
         The values that were found; ``[True]`` if fhirpathpy cannot evaluate the expression on this data.
+
+    Raises:
+        FhirError: fhirpathpy cannot be loaded.
     """
     library = _library()
     try:
@@ -264,7 +268,16 @@ class _Library:
 
 @cache
 def _library() -> _Library:
-    return _Library()
+    """Returns fhirpathpy.
+
+    Raises:
+        FhirError: It cannot be loaded, as beside Hydra, which wants an older ANTLR runtime.
+    """
+    try:
+        return _Library()
+    except Exception as error:  # a parser that was made for another runtime raises a plain one
+        text = f"Resources cannot be validated here: fhirpathpy cannot be loaded ({error})"
+        raise FhirError(501, Issue(text, "not-supported")) from None
 
 
 @lru_cache(maxsize=512)

@@ -14,6 +14,9 @@ from mab_gym.tasking._protocols import HINTS_AND_TASK
 SERVER = f"http://localhost:{PORT}"
 KEPT = "/episode/actions.jsonl"
 
+LEAST_SECONDS, SECONDS_A_REQUEST = 900, 60
+"""The time of an agent for a task; a long one has it by the number of its requests."""
+
 INSTRUCTION = (
     """\
 You work in a hospital's electronic health record, which speaks FHIR R4. Its base address is {base_url}/ and this \
@@ -74,7 +77,7 @@ keywords = ["FHIR", "electronic health records"]
 {metadata}
 
 [agent]
-timeout_sec = 900.0
+timeout_sec = {seconds}
 user = "agent"
 
 [verifier]
@@ -171,6 +174,7 @@ def task_files(
     metadata: Mapping[str, Any],
     start: str,
     actions: Sequence[str],
+    max_steps: int,
 ) -> dict[str, str]:
     """Returns the files of a task, but for ``instruction.md``, by their paths.
 
@@ -181,11 +185,17 @@ def task_files(
         metadata: The entries of the table ``metadata``.
         start: The episode, as the server reads it.
         actions: The actions that solve it.
+        max_steps: Requests after which the episode is over.
     """
     told = "\n".join(f"{key} = {json.dumps(value)}" for key, value in metadata.items())
     return {
         "task.toml": _TASK.format(
-            kept=KEPT, server=SERVER, name=json.dumps(name), description=json.dumps(description), metadata=told
+            kept=KEPT,
+            server=SERVER,
+            name=json.dumps(name),
+            description=json.dumps(description),
+            metadata=told,
+            seconds=float(max(LEAST_SECONDS, SECONDS_A_REQUEST * max_steps)),
         ),
         "environment/Dockerfile": f"FROM {images['desk']}\n",
         "environment/docker-compose.yaml": _COMPOSE.format(

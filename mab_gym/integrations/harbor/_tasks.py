@@ -180,6 +180,7 @@ def _write_task(
         },
         Start(environment.id, row.seed, row.options, max_steps).text,
         record.actions,
+        unwrapped(env).episode.max_steps,
     )
     written["instruction.md"] = _instruction(env)
     for inside, text in written.items():

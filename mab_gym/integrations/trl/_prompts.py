@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, IterableDataset
 
-from mab_gym.agents._model import SYSTEM, check_form
+from mab_gym.agents._model import check_form, system_for, verbs_of
 from mab_gym.curriculum import CaseSampler
 from mab_gym.errors import UsageError
 from mab_gym.integrations._rows import Row, row_of, rows
@@ -108,9 +108,11 @@ def _columns(row: Row, form: str) -> dict[str, Any]:
     check_form(form)
     episode = json.dumps({"seed": row.seed, "options": row.options})
     # Each message has the same keys, as the rows of a table need.
-    system = [{"role": "system", "content": SYSTEM, EPISODE: ""}] if form == "tools" else []
+    prompt = [{"role": "user", "content": row.opening, EPISODE: episode}]
+    if form == "tools":
+        prompt.insert(0, {"role": "system", "content": system_for(verbs_of(prompt)), EPISODE: ""})
     return {
-        "prompt": [*system, {"role": "user", "content": row.opening, EPISODE: episode}],
+        "prompt": prompt,
         "case": row.case,
         "family": row.family,
         "kind": row.kind,

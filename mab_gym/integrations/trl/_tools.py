@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any
 
 from mab_gym.actions import OutOfContext
@@ -12,7 +12,7 @@ from mab_gym.curriculum import CaseSampler
 from mab_gym.episode import Step
 from mab_gym.errors import UsageError
 from mab_gym.integrations._sessions import Maker, TextEnv, make_env
-from mab_gym.runs._driver import Driver
+from mab_gym.runs._driver import Driver, unwrapped
 
 _OVER = "The task has ended. Nothing more can be done."
 
@@ -20,7 +20,8 @@ _OVER = "The task has ended. Nothing more can be done."
 class MedicalRecordTools:
     """Episodes played by tool calls, one after another; TRL makes one object for each try of a batch.
 
-    TRL takes every public method as a tool, except ``reset`` and ``get_reward``.
+    TRL takes every public method of the class as a tool, except ``reset`` and ``get_reward``. `environment_factory`
+    adds ``put``, ``patch`` and ``delete`` where the environment allows them.
 
     Args:
         make: Makes the environment.
@@ -107,6 +108,66 @@ class MedicalRecordTools:
         return str(step.observation["text"]) or _OVER
 
 
+class _Puts(MedicalRecordTools):
+    def put(self, url: str, body: dict[str, Any]) -> str:
+        """Replaces a resource of the record by a whole one.
+
+        Args:
+            url: The whole address, beginning with the base address.
+            body: The FHIR resource, with its id.
+
+        Returns:
+            What the record system answers.
+        """
+        return self._take(self._driver.call, "put", {"url": str(url), "body": body})
+
+
+class _Patches(MedicalRecordTools):
+    def patch(self, url: str, body: list[dict[str, Any]]) -> str:
+        """Changes parts of a resource of the record by JSON Patch.
+
+        Args:
+            url: The whole address, beginning with the base address.
+            body: The operations of the patch.
+
+        Returns:
+            What the record system answers.
+        """
+        return self._take(self._driver.call, "patch", {"url": str(url), "body": body})
+
+
+class _Deletes(MedicalRecordTools):
+    def delete(self, url: str) -> str:
+        """Deletes a resource of the record.
+
+        Args:
+            url: The whole address, beginning with the base address.
+
+        Returns:
+            What the record system answers.
+        """
+        return self._take(self._driver.call, "delete", {"url": str(url)})
+
+
+_BY_VERB: Mapping[str, type[MedicalRecordTools]] = {"PUT": _Puts, "PATCH": _Patches, "DELETE": _Deletes}
+
+
+@cache
+def _class_for(verbs: tuple[str, ...]) -> type[MedicalRecordTools]:
+    """Returns the class with the tools of an environment, always the same one, which TRL compares.
+
+    Args:
+        verbs: The verbs that the environment allows.
+    """
+    further = tuple(_BY_VERB[verb] for verb in verbs if verb in _BY_VERB)
+    return type(MedicalRecordTools.__name__, further, {}) if further else MedicalRecordTools
+
+
+def _made(make: Callable[[], TextEnv], curriculum: CaseSampler | None) -> MedicalRecordTools:
+    env = make()
+    return _class_for(unwrapped(env).scenario.environment.actions)(lambda: env, curriculum)
+
+
 def environment_factory(
     env: Maker = "MedAgentBench-Train-v0", *, curriculum: CaseSampler | None = None, **overrides: Any
 ) -> Callable[[], MedicalRecordTools]:
@@ -117,4 +178,4 @@ def environment_factory(
         curriculum: The curriculum, which learns how each episode ended.
         overrides: Fields of the environment file to change, such as ``reward="partial"``.
     """
-    return partial(MedicalRecordTools, partial(make_env, env, **overrides), curriculum)
+    return partial(_made, partial(make_env, env, **overrides), curriculum)

@@ -53,7 +53,7 @@ class MedicalRecordHarness(vf.Harness[MedicalRecordHarnessConfig]):
         if not isinstance(data, MedicalRecordData):
             raise UsageError("this harness plays the taskset mab-gym-verifiers and no other")
         if mcp_urls:
-            raise UsageError("these tasks have no tools beside get, post and finish; take the toolsets away")
+            raise UsageError("these tasks have tools of their own and no others; take the toolsets away")
         async with (
             _sessions(data.env, tuple(data.overrides.items()), data.reading).taken() as session,
             AsyncOpenAI(

@@ -10,14 +10,14 @@ import verifiers.v1 as vf
 from pydantic import Field, model_validator
 
 from mab_gym.agents._chat_model import rule_for
-from mab_gym.agents._model import FORMS, SYSTEM, check_form
+from mab_gym.agents._model import FORMS, check_form, system_for
 from mab_gym.agents._reference import Oracle
 from mab_gym.envs._environment_file import sibling
 from mab_gym.envs._make import make
 from mab_gym.errors import UsageError
 from mab_gym.integrations._rows import Row, rows
 from mab_gym.integrations._sessions import make_to_read
-from mab_gym.runs._driver import is_official
+from mab_gym.runs._driver import is_official, unwrapped
 from mab_gym.runs._rollout import Assignment, draws_cases, play_until_judged
 
 TASKSET = "mab-gym-verifiers"
@@ -43,7 +43,7 @@ class MedicalRecordConfig(vf.TasksetConfig):
     variant: str | None = None
     """One or more variants, joined by ``+``."""
     form: str = FORMS[0]
-    """``text``, the official form (the reply is the action), or ``tools``: get, post and finish."""
+    """``text``, the official form (the reply is the action), or ``tools``: one for each verb, and finish."""
     reading: str | None = None
     """The rule by which messages are read, ``lenient`` or ``strict``; None for the usual one."""
     max_steps: int | None = None
@@ -173,6 +173,8 @@ class MedicalRecordTaskset(vf.Taskset[MedicalRecordTask, MedicalRecordConfig]):
     def __init__(self, config: MedicalRecordConfig) -> None:
         super().__init__(config)
         self._env = config.opened()
+        verbs = unwrapped(self._env).scenario.environment.actions
+        self._system = system_for(verbs) if config.form == _TOOL_CALLS else None
         self.INFINITE = draws_cases(self._env) and config.limit is None
 
     def load(self) -> Iterator[MedicalRecordTask]:
@@ -184,7 +186,7 @@ class MedicalRecordTaskset(vf.Taskset[MedicalRecordTask, MedicalRecordConfig]):
             id=row.id,
             name=row.id,
             prompt=row.opening,
-            system_prompt=SYSTEM if self.config.form == _TOOL_CALLS else None,
+            system_prompt=self._system,
             env=self.config.played,
             form=self.config.form,
             reading=self.config.reading,

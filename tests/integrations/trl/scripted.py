@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from mab_gym.actions import Finish, Get, Post, parse_action
 from mab_gym.runs._records import EpisodeRecord
 from tests.conftest import CANONICAL, ROOT
+from tests.evaluation.scripted import call_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -34,16 +34,11 @@ Script = Sequence[str]
 
 def as_call(action: str) -> str:
     """An action as Qwen 3 writes a tool call; text that is no action as it stands."""
-    match parse_action(action):
-        case Get(url):
-            call = {"name": "get", "arguments": {"url": url}}
-        case Post(url, body):
-            call = {"name": "post", "arguments": {"url": url, "body": json.loads(body)}}
-        case Finish(answer):
-            call = {"name": "finish", "arguments": {"answer": json.loads(answer)}}
-        case _:
-            return action
-    return f"<tool_call>\n{json.dumps(call)}\n</tool_call>"
+    call = call_of(action)
+    if call is None:
+        return action
+    name, arguments = call
+    return f"<tool_call>\n{json.dumps({'name': name, 'arguments': arguments})}\n</tool_call>"
 
 
 class Scripted:
@@ -77,10 +72,10 @@ class Scripted:
         return turn
 
 
-def scripted_player(tokenizer: Any, scripts: Sequence[Script], **how: Any) -> Player:
+def scripted_player(tokenizer: Any, scripts: Sequence[Script], env: str = CANONICAL, **how: Any) -> Player:
     said = Scripted(tokenizer, scripts)
     how = {"budget": 8000, **how}
-    return Player(lambda: make_env(CANONICAL), ChatTokens(tokenizer), lambda p, most: (said.turns(p), None), **how)
+    return Player(lambda: make_env(env), ChatTokens(tokenizer), lambda p, most: (said.turns(p), None), **how)
 
 
 def script_for(record: EpisodeRecord, wrong: bool = False) -> Script:

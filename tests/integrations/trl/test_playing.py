@@ -16,8 +16,12 @@ from mab_gym.runs._records import EpisodeRecord, RunFolder, read_records
 from mab_gym.wrappers import StepPenalty
 from tests import replies
 from tests.conftest import CANONICAL, ROOT
+from tests.evaluation.scripted import call_of
+from tests.integrations.scripts import LIVING, PLAYED, check_solved
 
 pytest.importorskip("tests.integrations.trl.scripted")  # which skips all where TRL is missing
+
+from transformers.utils import get_json_schema
 
 from mab_gym.integrations.trl import (
     ChatTokens,
@@ -29,6 +33,7 @@ from mab_gym.integrations.trl import (
     make_env,
     sampler,
     solved,
+    task_prompts,
     unsafe,
 )
 from tests.integrations.trl.scripted import (
@@ -45,7 +50,8 @@ def test_what_does_not_fit_ends_an_episode(golds: Mapping[str, EpisodeRecord], t
     record = golds["replace_potassium/02"]
     start = [Start(0, {"case": record.case})]
     (whole,) = scripted_player(tokenizer, [record.actions]).play(start)
-    for how in ({"budget": 60}, {"context": len(whole.prompt_ids) + 60}):
+    limits: tuple[dict[str, Any], ...] = ({"budget": 60}, {"context": len(whole.prompt_ids) + 60})
+    for how in limits:
         (track,) = scripted_player(tokenizer, [record.actions], **how).play(start)
         assert (track.reward, track.terminated, track.truncated) == (0.0, False, True)
         assert len(track.completion_ids) <= 60
@@ -101,6 +107,44 @@ def test_tries_of_a_group_do_not_see_one_another(golds: Mapping[str, EpisodeReco
     scripts = [record.actions, ["FINISH([])"], record.actions, [*record.actions[:1], *record.actions]]
     tracks = scripted_player(tokenizer, scripts).play([Start(0, {"case": record.case})] * 4)
     assert [track.reward for track in tracks] == [1.0, 0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("env_id", LIVING)
+def test_stays_and_casework_come_to_the_same(
+    env_id: str, living: Mapping[str, Mapping[str, EpisodeRecord]], tokenizer: Any
+) -> None:
+    records = [living["text"][case] for case in LIVING[env_id]]
+    player = scripted_player(tokenizer, [record.actions for record in records], env=env_id, budget=2_000_000)
+    tracks = player.play([Start(0, {"case": record.case}) for record in records])
+    tokens = ChatTokens(tokenizer)
+    for record, track in zip(records, tracks, strict=True):
+        check_solved(record, track.info["verdict"], track.reward, track.actions)
+        assert track.messages == list(record.messages)
+        assert tokens.chat(track.messages)[1].count(1) == track.env_mask.count(1)
+
+
+@pytest.mark.parametrize(("env_id", "case"), PLAYED)
+def test_stays_and_casework_come_to_the_same_by_tools(
+    env_id: str, case: str, living: Mapping[str, Mapping[str, EpisodeRecord]], train: Callable[..., Any]
+) -> None:
+    record = living["tools"][case]
+    prompts = task_prompts(env_id, family=record.family, limit=1, form="tools")
+    assert "put, patch, delete and finish" in prompts[0]["prompt"][0]["content"].lower()
+    trainer = train(prompts, "tools", env=env_id)
+    tools = {tool.__name__: tool for tool in trainer.tools}
+    assert sorted(tools) == ["delete", "finish", "get", "patch", "post", "put"]
+    described = {name: get_json_schema(tool)["function"]["parameters"] for name, tool in tools.items()}
+    assert described["patch"]["properties"]["body"]["type"] == "array"
+    assert described["delete"]["required"] == ["url"]
+    episode = tools["get"].__self__
+    episode.reset(**prompts[0])
+    told = []
+    for action in living["text"][case].actions:
+        name, arguments = call_of(action) or ("", {})
+        told.append(tools[name](**arguments))
+    check_solved(record, episode.outcome["verdict"], episode.get_reward(), episode.actions)
+    heard = [message["content"] for message in record.messages if message["role"] == "tool"]
+    assert told[:-1] == heard[: len(told) - 1]
 
 
 def test_tools_end_with_the_episode(golds: Mapping[str, EpisodeRecord]) -> None:
