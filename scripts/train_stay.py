@@ -48,7 +48,7 @@ def maker(family: str, seed: int) -> Callable[[], gymnasium.Env[Any, Any]]:
     """Returns what makes one environment to train on."""
 
     def make() -> gymnasium.Env[Any, Any]:
-        env = StayMenuEnv(gymnasium.make(TRAINED, reward="partial", count=0), family)
+        env = StayMenuEnv(gymnasium.make(TRAINED, reward="partial", cases="drawn"), family)
         env.reset(seed=seed)
         return env
 

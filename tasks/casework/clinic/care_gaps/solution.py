@@ -105,7 +105,7 @@ def _elsewhere(notes: Sequence[str]) -> tuple[dict[str, tuple[date, float]], boo
     found: dict[str, tuple[date, float]] = {}
     for key, words in _TOLD:
         for text in notes:
-            match = re.search(rf"{words}[^.;\n]{{0,90}}?{_MONTH}", text, re.IGNORECASE)
+            match = re.search(rf"{words}(?:St\. |[^.;\n]){{0,90}}?{_MONTH}", text, re.IGNORECASE)
             outside = match and re.search(
                 r"\b(at|by|from|reports?|wrote|had|got|underwent|elsewhere|outside|records|done|\()",
                 match[0] + text[max(0, match.start() - 90) : match.start()],

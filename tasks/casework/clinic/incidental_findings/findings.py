@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mab_gym.casework import note_text
+from mab_gym.casework import note_text, notes_that_tell
 from mab_gym.casework.reading import text_of
 from mab_gym.tasking.chart import Chart, LedgerFact
 
@@ -266,7 +266,7 @@ def _finding(
         "state": state,
         "by": by,
         "told": [each for each in told if each is not None],
-        "documents": [f"DocumentReference/{each}" for each in fact.documents],
+        "documents": list(notes_that_tell(chart, mrn, fact)),
     }
 
 

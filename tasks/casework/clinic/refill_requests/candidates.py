@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from mab_gym.casework import notes_that_tell
 from mab_gym.tasking.chart import Chart
 
 from .protocol import (
@@ -258,7 +259,7 @@ def _told(chart: Chart, mrn: str) -> Mapping[str, tuple[bool, Sequence[str]]]:
         against = max((days.get(each, "") for each in fact.contradicted_in), default="")
         clear = (stopped or "dose" in fact.says) and newest >= recently and newest > against
         stopped |= found.get(word, (False, ()))[0]
-        told = [f"DocumentReference/{each}" for each in fact.documents] if clear else []
+        told = notes_that_tell(chart, mrn, fact) if clear else ()
         found[word] = (stopped, [*found.get(word, (False, ()))[1], *told])
     return found
 

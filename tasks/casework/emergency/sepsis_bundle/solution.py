@@ -82,9 +82,13 @@ def solve(case: Case, desk: Desk) -> Solution:
     if desk.rule("lactate_again", level > 2, lambda: False):
         yield desk.post(lab_order(mrn, _LACTATE, begun + 185 * _MINUTE, priority="stat"))
     if image:
-        reply = yield desk.wait(2 if order else 45)
-        reply = yield desk.get("DiagnosticReport", patient=mrn, _sort="-date", _count="10")
-        told = " ".join(str(each.get("conclusion", "")) for each in reply.resources if _is_new(each, begun))
+        told = ""
+        for minutes in (2 if order else 45, 20, 20):
+            yield desk.wait(minutes)
+            reply = yield desk.get("DiagnosticReport", patient=mrn, _sort="-date", _count="10")
+            told = " ".join(str(each.get("conclusion", "")) for each in reply.resources if _is_new(each, begun))
+            if told:
+                break
         drain = re.search(r"hydronephrosis\.|cholecystitis|abscess of", told) and "No hydronephrosis" not in told
         if desk.rule("source_control", bool(drain), lambda: False):
             reply = yield desk.get("PractitionerRole", specialty=_SURGEONS[source], _count="20")

@@ -153,7 +153,9 @@ def _params(one: Drug, truth: Mapping[str, Any]) -> dict[str, Any]:
 def high(params: Mapping[str, Any]) -> bool | None:
     """Returns if one of the drugs that are not ordered is to be settled within 4 hours; None if readers may differ."""
     drugs = [*params["drugs"], *params["new"]]
-    open_ones = [each for each in drugs if each.get("state") != "not" and each["omitted"] is not False]
+    open_ones = [
+        each for each in drugs if each["omitted"] is not False and (each.get("free") or each.get("state") != "not")
+    ]
     if any(each["high"] and each["omitted"] and not each.get("free") for each in open_ones):
         return True
     return None if any(each["high"] is not False for each in open_ones) else False
