@@ -62,6 +62,30 @@ class Course(Settings):
         ContentError: A number is not as it should be.
     """
 
+    @classmethod
+    def of_person(cls, case: Case, chart: Chart, encounter: str, body: Body, horizon: int, **settings: Any) -> Course:
+        """Returns the course of a case that keeps the person as ``mrn``, ``attending``, ``nurse`` and ``weight_kg``.
+
+        Args:
+            case: The case.
+            chart: Its snapshot.
+            encounter: Reference of the Encounter.
+            body: The patient's body at the beginning.
+            horizon: Minutes of the stay.
+            settings: Further fields.
+        """
+        return cls(
+            patient=case["mrn"],
+            encounter=encounter,
+            attending=case["attending"],
+            nurse=case["nurse"],
+            weight_kg=case["weight_kg"],
+            chart=chart,
+            body=body,
+            horizon=horizon,
+            **settings,
+        )
+
     def admit(self, session: RecordSession, case: Case, minutes_per_action: int) -> Stay:
         """Begins the stay; see `mab_gym.tasking.stay.Admission`."""
         return ClockedSession(self, session, case, minutes_per_action)

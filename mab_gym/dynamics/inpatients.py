@@ -81,18 +81,8 @@ def course_of(case: Case, chart: Chart, body: Body, horizon: int, **settings: An
         horizon: Minutes of the stay.
         settings: Further fields of `Course`.
     """
-    return Course(
-        patient=case["mrn"],
-        encounter=case["encounter"],
-        attending=case["attending"],
-        nurse=case["nurse"],
-        weight_kg=case["weight_kg"],
-        chart=chart,
-        body=body,
-        horizon=horizon,
-        standing=standing_orders(chart, case["mrn"]),
-        **settings,
-    )
+    standing = standing_orders(chart, case["mrn"])
+    return Course.of_person(case, chart, case["encounter"], body, horizon, standing=standing, **settings)
 
 
 def inpatient(chart: Chart, mrn: str) -> Inpatient | None:

@@ -31,18 +31,7 @@ def visit_course(case: Case, chart: Chart, encounter: str, body: Body, horizon: 
         horizon: Minutes of the visit.
         settings: Further fields of `Course`.
     """
-    return Course(
-        patient=case["mrn"],
-        encounter=f"Encounter/{encounter}",
-        attending=case["attending"],
-        nurse=case["nurse"],
-        weight_kg=case["weight_kg"],
-        chart=chart,
-        body=body,
-        horizon=horizon,
-        meals=(),
-        **settings,
-    )
+    return Course.of_person(case, chart, f"Encounter/{encounter}", body, horizon, meals=(), **settings)
 
 
 def done_at(stay: StayRecord, examination: str) -> list[int]:

@@ -11,9 +11,11 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import pytest
 
 from mab_gym.backends._state import State
@@ -24,6 +26,7 @@ from mab_gym.backends.container._settings import ContainerSettings
 from mab_gym.cohort._locate import named_archive
 from mab_gym.errors import InfrastructureError
 from mab_gym.fhir.store._archive import open_archive
+from mab_gym.runs._driver import unwrapped
 
 STUB = "mab-gym-test/stub:latest"
 STUB_ARCHIVE = "5" * 64
@@ -109,14 +112,26 @@ def hapi_image(engine: Engine) -> str:
     return name
 
 
+def snapshot_of(engine: Engine, cohort: str) -> Image | None:
+    """Returns the image of a HAPI FHIR that holds a cohort; None if there is none."""
+    found = engine.images(archive=open_archive(named_archive(cohort)).digest, role="snapshot")
+    return next((image for image in found if any(tag.startswith(SNAPSHOTS) for tag in image.tags)), None)
+
+
+@contextmanager
+def in_containers(env_id: str, image: Image, **overrides: Any) -> Iterator[gymnasium.Env[Any, str]]:
+    """Gives an environment on a snapshot; its containers are gone afterwards."""
+    made = gymnasium.make(env_id, backend="container", image=image.tags[0], **overrides)
+    yield made
+    made.close()
+    unwrapped(made).scenario.backend.close()
+
+
 @pytest.fixture(scope="session")
 def snapshot(engine: Engine, hapi_image: str) -> Image:
     """The snapshot of the reduced hospital; made by the commands that a user has for it, where it is not there yet."""
-    digest = open_archive(named_archive("reduced")).digest
-    found = engine.images(archive=digest, role="snapshot")
-    made_of_hapi = [image for image in found if any(tag.startswith(SNAPSHOTS) for tag in image.tags)]
-    if made_of_hapi:
-        return made_of_hapi[0]
+    if (there := snapshot_of(engine, "reduced")) is not None:
+        return there
     if main_container(engine) is not None:
         pytest.skip("there is a container of mab-gym hapi already, which these tests leave alone: mab-gym hapi down")
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -128,4 +143,6 @@ def snapshot(engine: Engine, hapi_image: str) -> Image:
     finally:
         for running in engine.containers(role="main"):
             engine.remove(running.id)
-    return engine.images(archive=digest, role="snapshot")[0]
+    made = snapshot_of(engine, "reduced")
+    assert made is not None
+    return made

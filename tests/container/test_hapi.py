@@ -26,7 +26,7 @@ from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._rollout import assignments, play_all
 from mab_gym.runs._scores import score
 from tests.conftest import HAPI
-from tests.container.conftest import command
+from tests.container.conftest import command, in_containers
 from tests.contract.test_backends import CASES, differences, remote_environment
 from tests.processes import until
 
@@ -44,10 +44,8 @@ pytestmark = pytest.mark.timeout(900)  # starts take half a minute where nothing
 @pytest.fixture(scope="module")
 def env(snapshot: Image) -> Iterator[gymnasium.Env[Any, str]]:
     """The id itself, on the reduced hospital."""
-    made = gymnasium.make(HAPI, cohort="reduced", image=snapshot.tags[0])
-    yield made
-    made.close()
-    unwrapped(made).scenario.backend.close()
+    with in_containers(HAPI, snapshot, cohort="reduced") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,11 @@ import pytest
 
 from mab_gym.backends._state import difference, state_of
 from mab_gym.backends.container._engine import Engine, Image
-from mab_gym.backends.container._hospital import SNAPSHOTS
 from mab_gym.backends.container._process_lock import this_process
 from mab_gym.client._transport import Transport
-from mab_gym.cohort._locate import named_archive
-from mab_gym.fhir.store._archive import open_archive
 from mab_gym.runs._driver import unwrapped
 from tests.casework.playing import ENV, FAMILIES
+from tests.container.conftest import in_containers, snapshot_of
 from tests.contract.test_stays import FAMILIES as STAYS
 from tests.contract.test_stays import HOSPITAL, played
 
@@ -36,22 +34,18 @@ _TYPES = (
 @pytest.fixture(scope="module")
 def snapshot(engine: Engine) -> Image:
     """A snapshot of the living hospital, where one is there."""
-    digest = open_archive(named_archive("hospital")).digest
-    found = engine.images(archive=digest, role="snapshot")
-    made = [image for image in found if any(tag.startswith(SNAPSHOTS) for tag in image.tags)]
-    if not made:
+    found = snapshot_of(engine, "hospital")
+    if found is None:
         pytest.skip(
             "no snapshot of the living hospital here: mab-gym hapi load hospital, mab-gym hapi snapshot hospital"
         )
-    return made[0]
+    return found
 
 
 @pytest.fixture(scope="module")
 def there(snapshot: Image) -> Iterator[gymnasium.Env[Any, str]]:
-    made = gymnasium.make(ENV, backend="container", image=snapshot.tags[0])
-    yield made
-    made.close()
-    unwrapped(made).scenario.backend.close()
+    with in_containers(ENV, snapshot) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +77,8 @@ def test_a_stay_leaves_the_server_as_it_was(there: gymnasium.Env[Any, str], engi
     transport.close()
 
 
-def test_the_hospital_of_stays_alone_is_the_same_records(snapshot: Image, here: gymnasium.Env[Any, str]) -> None:
-    env = gymnasium.make(HOSPITAL, backend="container", image=snapshot.tags[0])
-    for name in STAYS:
-        case = unwrapped(env).scenario.tasks.catalogue[name].cases[1]
-        assert played(env, case)["verdict"]["success"]
-    env.close()
-    unwrapped(env).scenario.backend.close()
+def test_the_hospital_of_stays_alone_is_the_same_records(snapshot: Image) -> None:
+    with in_containers(HOSPITAL, snapshot) as env:
+        for name in STAYS:
+            case = unwrapped(env).scenario.tasks.catalogue[name].cases[1]
+            assert played(env, case)["verdict"]["success"]

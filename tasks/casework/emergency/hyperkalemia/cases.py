@@ -34,8 +34,10 @@ RAISING = (
 SOLD = ("ibuprofen", "naproxen")
 """Those of them that are bought without a prescription here."""
 CORONARY = ("coronary artery disease", "myocardial infarction")
-_HEAVIEST, _TRIES = 130.0, 20
+_HEAVIEST = 130.0
 """Weight in kg above which the page's doses, which are the same for all, hold a heart for less than six hours."""
+_TRIES = 20
+"""People that are looked at for one who is not above it."""
 _NOT_FOR = ("end stage", "end-stage", "dialysis", "transplant", "chronic kidney disease, stage 4")
 
 
