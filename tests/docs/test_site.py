@@ -108,6 +108,11 @@ def test_every_link_and_anchor_resolves(site: Path, pages: dict[Path, Html]) -> 
     assert not wrong
 
 
+def test_every_row_of_a_table_is_one(pages: dict[Path, Html]) -> None:
+    """A blank line in a table makes text of the rows below it."""
+    assert [path.name for path in pages if "<p>|" in path.read_text(encoding="utf-8")] == []
+
+
 def test_nothing_is_loaded_from_elsewhere(site: Path, pages: dict[Path, Html]) -> None:
     for path, page in pages.items():
         for address in page.loaded:
