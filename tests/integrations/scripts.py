@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import gymnasium
@@ -94,6 +94,17 @@ def check_solved(record: EpisodeRecord, verdict: Mapping[str, Any], reward: floa
     assert judged(verdict) == judged(record.verdict), record.case
     assert reward == record.reward, record.case
     assert list(actions) == list(record.actions), record.case
+
+
+def script_by_opening(records: Iterable[EpisodeRecord]) -> dict[str, Actions]:
+    """The actions of each record, by the message that its episode opens with; a scripted model knows no other name."""
+    return {record.messages[0]["content"]: record.actions for record in records}
+
+
+def qwen_call(action: str) -> str:
+    """An action as Qwen 3 writes a tool call."""
+    name, arguments = call_of(action) or ("", {})
+    return f"<tool_call>\n{json.dumps({'name': name, 'arguments': arguments})}\n</tool_call>"
 
 
 def says(action: str, form: str) -> Mapping[str, Any]:

@@ -29,7 +29,7 @@ from tests.evaluation.scripted import (
     solves,
     with_tools,
 )
-from tests.integrations.scripts import FORMS, PLAYED
+from tests.integrations.scripts import FORMS, PLAYED, script_by_opening
 
 pytest.importorskip("art", reason="ART is not installed")
 
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of the packages that ART br
 
 ROWS = list(mab_gym.task_rows(family="latest_glucose", limit=4))
 RECORDS = [mab_gym.play(case=row, agent="oracle") for row in ROWS]
-GOLD = solves({record.messages[0]["content"]: record.actions for record in RECORDS})
+GOLD = solves(script_by_opening(RECORDS))
 
 
 @pytest.fixture(autouse=True)
@@ -70,17 +70,22 @@ def here() -> Iterator[Endpoint]:
         yield running
 
 
+def check_solution(found: Any, record: EpisodeRecord) -> None:
+    """Checks that a trajectory has the reward and the metrics of a solved episode."""
+    assert found.reward == record.reward == 1.0
+    assert {key: found.metrics[key] for key in ("solved", "unsafe", "steps", "credit", "episode_cost")} == {
+        "solved": 1.0,
+        "unsafe": 0.0,
+        "steps": record.steps,
+        "credit": 1.0,
+        "episode_cost": record.episode_cost,
+    }
+
+
 def test_a_rollout_has_its_reward_and_the_exchanges_that_art_trains_on(here: Endpoint) -> None:
     trajectories = played(here.base_url, *json.loads(json.dumps(ROWS)))
     for row, record, found in zip(ROWS, RECORDS, trajectories, strict=True):
-        assert found.reward == record.reward == 1.0
-        assert {key: found.metrics[key] for key in ("solved", "unsafe", "steps", "credit", "episode_cost")} == {
-            "solved": 1.0,
-            "unsafe": 0.0,
-            "steps": record.steps,
-            "credit": 1.0,
-            "episode_cost": record.episode_cost,
-        }
+        check_solution(found, record)
         assert found.metadata == {"case": row["case"], "family": "latest_glucose", "failure": ""}
         exchanges = found.exchanges.chat_completions
         said = [exchange.response.choices[0].message.content for exchange in exchanges]
@@ -102,19 +107,12 @@ def test_tools_and_settings_reach_the_model() -> None:
 def test_stays_and_casework_come_to_the_same(form: str, living: Mapping[str, Mapping[str, EpisodeRecord]]) -> None:
     records = [living[form][case] for _, case in PLAYED]
     rows = [next(mab_gym.task_rows(env_id, family=case.partition("/")[0], limit=1)) for env_id, case in PLAYED]
-    speaks = solves({living["text"][case].messages[0]["content"]: living["text"][case].actions for _, case in PLAYED})
+    speaks = solves(script_by_opening(living["text"][case] for _, case in PLAYED))
     with endpoint(speaks if form == "text" else with_tools(speaks)) as there:
         trajectories = played(there.base_url, *rows, config={"form": form})
     for record, found in zip(records, trajectories, strict=True):
         assert (record.verdict["success"], record.verdict["credit"]) == (True, 1.0)
-        assert found.reward == record.reward == 1.0
-        assert {key: found.metrics[key] for key in ("solved", "unsafe", "steps", "credit", "episode_cost")} == {
-            "solved": 1.0,
-            "unsafe": 0.0,
-            "steps": record.steps,
-            "credit": 1.0,
-            "episode_cost": record.episode_cost,
-        }
+        check_solution(found, record)
         assert found.metadata == {"case": record.case, "family": record.family, "failure": ""}
         said = [exchange.response.choices[0].message for exchange in found.exchanges.chat_completions]
         if form == "text":
@@ -158,7 +156,7 @@ def test_the_example_of_the_page_gathers_groups_and_trains_on_them(tmp_path: Pat
 
     rows = list(mab_gym.task_rows(limit=4))
     records = [mab_gym.play(case=row, agent="oracle") for row in rows]
-    solution = solves({record.messages[0]["content"]: record.actions for record in records})
+    solution = solves(script_by_opening(records))
     with endpoint(solution, lambda number, messages: refuses(400, "unknown") if number == 0 else None) as there:
         asyncio.run(main())
     assert sorted(map(len, given[0])) == [2, 3], "the rollout whose request failed is in no group"

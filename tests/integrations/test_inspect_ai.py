@@ -170,7 +170,7 @@ def test_stays_and_casework_come_to_the_same(
     form: str, living: Mapping[str, Mapping[str, EpisodeRecord]], evaluate: Callable[..., EvalLog]
 ) -> None:
     for env_id, cases in LIVING.items():
-        told = {living["text"][case].messages[0]["content"]: living["text"][case].actions for case in cases}
+        told = scripts.script_by_opening(living["text"][case] for case in cases)
         log = evaluate(medagentbench(env_id, form=form), plays(told, form), sample_id=list(cases))
         assert log.status == "success", log.error
         assert len(samples(log)) == len(cases)

@@ -23,7 +23,17 @@ from mab_gym.runs._driver import unwrapped
 from mab_gym.runs._records import EpisodeRecord
 from tests import replies
 from tests.evaluation.scripted import Speaks, chat_of, response
-from tests.integrations.scripts import FORMS, LIVING, Actions, check_solved, judged, own_record, speaks, told_of
+from tests.integrations.scripts import (
+    FORMS,
+    LIVING,
+    Actions,
+    check_solved,
+    judged,
+    own_record,
+    script_by_opening,
+    speaks,
+    told_of,
+)
 from tests.processes import PATIENCE
 
 pytest.importorskip("nemo_gym")
@@ -165,7 +175,7 @@ def test_the_same_actions_have_the_same_verdicts(
 @pytest.mark.parametrize("form", FORMS)
 def test_stays_and_casework_come_to_the_same(form: str, living: Mapping[str, Mapping[str, EpisodeRecord]]) -> None:
     for env_id, cases in LIVING.items():
-        told = {living["text"][case].messages[0]["content"]: living["text"][case].actions for case in cases}
+        told = script_by_opening(living["text"][case] for case in cases)
         rows = [row for row in dataset(env_id, form) if row["mab_gym"]["case"] in cases]
         assert len(rows) == len(cases)
         for row, answer in zip(rows, run(rows, scripted(speaks(told, form))), strict=True):

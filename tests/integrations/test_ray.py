@@ -29,7 +29,7 @@ from mab_gym.runs._records import EpisodeRecord, read_records, record_from
 from tests.conftest import hear_ctrl_c
 from tests.evaluation.commands import COMMAND, one_line
 from tests.evaluation.scripted import KEY, Speaks, endpoint, gold, solves
-from tests.integrations.scripts import FORMS, PLAYED, check_solved, speaks
+from tests.integrations.scripts import FORMS, PLAYED, check_solved, script_by_opening, speaks
 from tests.processes import PATIENCE, started, until
 
 pytest.importorskip("ray")
@@ -260,7 +260,7 @@ def test_stays_and_casework_come_to_the_same(
 ) -> None:
     """Each of the cases by a model; the records are those of one process, with every action."""
     joined = Place(place.folder, place.variables | cluster.variables)
-    scripts = {record.messages[0]["content"]: record.actions for record in living["text"].values()}
+    scripts = script_by_opening(living["text"].values())
     with endpoint(speaks(scripts, form)) as there:
         model = ("--model", "scripted", "--base-url", there.base_url, "--form", form, "--limit", "1")
         for env_id, case in PLAYED:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import json
 import pickle
 import runpy
 import warnings
@@ -21,8 +20,17 @@ from mab_gym.integrations._rows import Row, rows
 from mab_gym.runs._records import EpisodeRecord
 from mab_gym.wrappers import StepPenalty
 from tests.conftest import CANONICAL, ROOT
-from tests.evaluation.scripted import call_of
-from tests.integrations.scripts import BASE, FORMS, PLAYED, SCRIPTS, check_solved, half_right, own_record, told_of
+from tests.integrations.scripts import (
+    BASE,
+    FORMS,
+    PLAYED,
+    SCRIPTS,
+    check_solved,
+    half_right,
+    own_record,
+    qwen_call,
+    told_of,
+)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -203,7 +211,7 @@ def test_stays_and_casework_come_to_the_same(
     renderer = renderers.get_renderer("qwen3", tokenizer, model_name=NAME)
     group = MedicalRecordGroup(row, renderer, env=env_id, size=1, form=form, max_trajectory_tokens=None)
     actions = living["text"][case].actions
-    script = actions if form == "text" else [called(action) for action in actions]
+    script = actions if form == "text" else [qwen_call(action) for action in actions]
     trajectory, session = play(group, script)
     reward = sum(each.reward for each in trajectory.transitions)
     check_solved(record, session.info["verdict"], reward, session.actions)
@@ -216,15 +224,9 @@ def test_stays_and_casework_come_to_the_same(
         assert "put, patch, delete and finish" in pieces[0][1].lower()
 
 
-def called(action: str) -> str:
-    """An action as Qwen 3 writes a tool call."""
-    name, arguments = call_of(action) or ("", {})
-    return f"<tool_call>\n{json.dumps({'name': name, 'arguments': arguments})}\n</tool_call>"
-
-
 def test_models_play_by_tool_calls(golds: Mapping[str, EpisodeRecord], group: Any, play: Any, tokenizer: Any) -> None:
     gold = golds["replace_potassium/02"]
-    calls = [called(action) for action in gold.actions]
+    calls = [qwen_call(action) for action in gold.actions]
     broken = "<tool_call>\n{broken\n</tool_call>"
     unknown = '<tool_call>\n{"name": "delete", "arguments": {}}\n</tool_call>'
     together = "\n".join(calls[:2])

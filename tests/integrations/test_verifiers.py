@@ -25,6 +25,7 @@ from tests.integrations.scripts import (
     judged,
     own_record,
     says,
+    script_by_opening,
     speaks,
     told_of,
 )
@@ -105,7 +106,7 @@ def test_stays_and_casework_come_to_the_same(
     form: str, living: Mapping[str, Mapping[str, EpisodeRecord]], evaluate: Evaluate
 ) -> None:
     for env_id, cases in LIVING.items():
-        told = {living["text"][case].messages[0]["content"]: living["text"][case].actions for case in cases}
+        told = script_by_opening(living["text"][case] for case in cases)
         played = load_environment(env=env_id, form=form)
         asked: list[Any] = []
         traces = evaluate(

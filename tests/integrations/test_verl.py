@@ -16,8 +16,7 @@ from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.errors import InfrastructureError, UsageError
 from mab_gym.runs._records import EpisodeRecord
 from tests.conftest import ROOT
-from tests.evaluation.scripted import call_of
-from tests.integrations.scripts import BASE, FORMS, PLAYED, SCRIPTS, half_right, own_record, told_of
+from tests.integrations.scripts import BASE, FORMS, PLAYED, SCRIPTS, half_right, own_record, qwen_call, told_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -247,7 +246,7 @@ def test_stays_and_casework_come_to_the_same(
     rows = [next(dataset(env_id, form, family=case.partition("/")[0], limit=1)) for env_id, case in PLAYED]
     records = [living[form][case] for _, case in PLAYED]
     actions = [living["text"][case].actions for _, case in PLAYED]
-    scripts = actions if form == "text" else [[called(action) for action in each] for each in actions]
+    scripts = actions if form == "text" else [[qwen_call(action) for action in each] for each in actions]
     batch, server = play(rows, scripts, **room)
     for place, record in enumerate(records):
         assert (record.verdict["success"], record.verdict["credit"]) == (True, 1.0)
@@ -264,16 +263,10 @@ def test_stays_and_casework_come_to_the_same(
         assert all(f'"name": "{name}"' in prompt for name in ("put", "patch", "delete", "finish"))
 
 
-def called(action: str) -> str:
-    """An action as Qwen 3 writes a tool call."""
-    name, arguments = call_of(action) or ("", {})
-    return f"<tool_call>\n{json.dumps({'name': name, 'arguments': arguments})}\n</tool_call>"
-
-
 def test_models_play_by_tool_calls(golds: Mapping[str, EpisodeRecord], play: Any, model: Path) -> None:
     gold = golds["replace_potassium/02"]
     (row,) = [each for each in dataset("MedAgentBench-v0", form="tools") if each["extra_info"]["case"] == gold.case]
-    calls = [called(action) for action in gold.actions]
+    calls = [qwen_call(action) for action in gold.actions]
     unknown = '<tool_call>\n{"name": "delete", "arguments": {}}\n</tool_call>'
     scripts = [calls, [unknown, *calls], ["\n".join(calls[:2]), *calls[2:]]]
     batch, server = play([row] * 3, scripts)
