@@ -17,10 +17,11 @@ from mab_gym.fhir.http._server import Request
 from mab_gym.fhir.store._overlay import Write
 from mab_gym.tasking._family import Family
 from mab_gym.tasking._gold import GoldRun, follow, play_gold
+from mab_gym.tasking._later import attended
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.solving import Desk, Reply
-from mab_gym.tasking.stay import Stay, attended
+from mab_gym.tasking.stay import Stay
 from mab_gym.tasking.verdict import Verdict
 
 _FHIR: Mapping[str, str] = {"content-type": "application/fhir+json"}

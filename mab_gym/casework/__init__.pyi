@@ -6,6 +6,10 @@ from ._changes import Written as Written
 from ._documents import DocumentDue as DocumentDue
 from ._documents import ItemDue as ItemDue
 from ._documents import SectionDue as SectionDue
+from ._flagged import flagged as flagged
+from ._flagged import heeding_flags as heeding_flags
+from ._flagged import late_flags as late_flags
+from ._flagged import with_flags as with_flags
 from ._inpatients import about_stay as about_stay
 from ._inpatients import laboratory_request as laboratory_request
 from ._inpatients import morning_signs as morning_signs

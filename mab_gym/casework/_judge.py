@@ -9,6 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from mab_gym.casework._changes import Changes, Written
 from mab_gym.casework._documents import DocumentDue
+from mab_gym.casework._flagged import came_too_late, flags_asked_for, planted
+from mab_gym.casework._flags import FLAG_KINDS, Flag, active_flags, flags_on_chart
 from mab_gym.casework._orders import DrugDue, DrugOrder, TestDue, is_order, read_drug_order
 from mab_gym.casework.reading import codes_of, concept_text, day_of, listed, member, patient_of, references_of, text_of
 from mab_gym.dynamics.outcomes import StayJudge
@@ -16,7 +18,7 @@ from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Expected, Judge, Result
 from mab_gym.tasking.stay import StayRecord
-from mab_gym.tasking.verdict import Code, Deferral
+from mab_gym.tasking.verdict import Code, Deferral, Verdict
 
 __all__ = ["CaseJudge", "StayCaseJudge"]
 
@@ -48,7 +50,8 @@ class CaseChecks(Judge):
     ) -> None:
         self._mrn = f"Patient/{case['mrn']}" if "mrn" in case.params else ""
         self._people = {self._mrn, *(f"Patient/{mrn}" for mrn in people)} - {""}
-        self._came = tuple(arrivals)
+        came = {f"{each['resourceType']}/{each['id']}": each for each in (*arrivals, *planted(case, chart))}
+        self._came = tuple(came.values())
         self.changes = Changes(result.writes, chart, self._came)
         self.now = chart.now
         self._claimed: set[str] = set()
@@ -56,6 +59,19 @@ class CaseChecks(Judge):
         self._drug_orders: dict[tuple[str, float | None], DrugOrder] = {}
         self._left_alone: list[bool] = []
         self._answered: list[bool] = []
+        self._chart, self._flag_kinds = chart, flags_asked_for(case, result.knowledge)
+        self._flags: dict[str, list[Flag]] = {}
+        self._late_flags = {
+            each.logical_id: each.resource
+            for each in result.recorded
+            if each.resource_type == "Flag" and each.resource is not None
+        }
+        self._too_late = came_too_late(case, result)
+        for each in self.changes.created("Communication") if "flag_kinds" in case.params else ():
+            known = active_flags([*self._late_flags.values(), *self._came_flags(patient_of(each.resource))])
+            authors = {flag.author for flag in known if FLAG_KINDS[flag.kind].is_told}
+            if not authors.isdisjoint(references_of(each.get("recipient"))):
+                self.claim(each)
 
     # --- the kinds of checks ------------------------------------------------------------------------------------------
 
@@ -303,6 +319,48 @@ class CaseChecks(Judge):
             self.checkpoint(f"{name}.{part}", not problems, f"{best.address}, {part}: {'; '.join(problems[:3])}.")
         return best
 
+    # --- flags on charts ----------------------------------------------------------------------------------------------
+
+    def _flags_of(self, whom: str) -> list[Flag]:
+        """Returns the flags of a patient that ask for something and are active at the end."""
+        if whom not in self._flags:
+            came = [each for each in self._came_flags(whom) if each["id"] not in self._late_flags]
+            late = [each for each in self._late_flags.values() if patient_of(each) == whom]
+            active = active_flags([*came, *late, *flags_on_chart(self._chart, whom)])
+            self._flags[whom] = [each for each in active if (whom, each.author) not in self._too_late]
+        return self._flags[whom]
+
+    def _came_flags(self, whom: str) -> list[Mapping[str, Any]]:
+        """Returns the flags of a patient that came in with the case."""
+        return [each for each in self._came if each["resourceType"] == "Flag" and patient_of(each) == whom]
+
+    def _heed_flags(self) -> None:
+        """Checks that what was written is as the flags of its patient ask for: a checkpoint for each kind of flag."""
+        lacking: dict[str, list[str]] = {}
+        for each in self.changes if self._flag_kinds else ():
+            if each.resource is None or not each.differs:
+                continue
+            flags = self._flags_of(patient_of(each.resource))
+            for name in self._flag_kinds:
+                found, kind = [flag for flag in flags if flag.kind == name], FLAG_KINDS[name]
+                if not found or not kind.counts(each.resource, each.before):
+                    continue
+                met = self._are_told(each, found) if kind.is_told else kind.is_met(each.resource, found)
+                lacking.setdefault(name, []).extend([] if met else [each.address])
+        for name, addresses in lacking.items():
+            told = (
+                f"{', '.join(addresses[:6])}: not as the flag {FLAG_KINDS[name].text!r} asks ({FLAG_KINDS[name].page})."
+            )
+            self.checkpoint(f"flag.{name}", not addresses, told)
+
+    def _are_told(self, written: Written, flags: Sequence[Flag]) -> bool:
+        """Tells if the authors of flags were told of a write, or do the work themselves."""
+        whom, own = patient_of(written.resource), references_of(written.get("owner"))
+        return all(
+            flag.author in own or any(each for each in self.messages((flag.author,), (written.address,), patient=whom))
+            for flag in flags
+        )
+
     # --- deferral, answer, verdict ------------------------------------------------------------------------------------
 
     def deferral(self, due: bool, done: bool, sentence: str = "", critical: bool = False) -> bool:
@@ -339,6 +397,11 @@ class CaseChecks(Judge):
         right, checked = self._met - met, self._asked - asked
         self._answered += [True] * right + [False] * (checked - right)
         self._asked, self._met = asked, met
+
+    def verdict(self) -> Verdict:
+        """Returns the verdict on everything that was checked, and on what flags ask for."""
+        self._heed_flags()
+        return super().verdict()
 
     def _done(self) -> float:
         if self._unread and self._answered and not any(self._answered) and not self._met:

@@ -17,6 +17,8 @@ MOST_DRAWS: Final = 48
 """Specimens of one request, at most."""
 SHORTEST: Final = 15
 """Minutes from one specimen of a request to the next, at least."""
+_OF_URINE: Final = re.compile(r"\burin(?:e|ary)\b", re.IGNORECASE)
+_OF_BLOOD: Final = re.compile(r"\b(?:serum|plasma|blood)\b", re.IGNORECASE)
 _CONSULT: Final = re.compile(r"\b(?:consult(?:ation)?|referral|refer to|opinion)\b", re.IGNORECASE)
 
 
@@ -139,4 +141,7 @@ def _named(text: str) -> list[str]:
     words = [word for word in re.split(r"\s*(?:,|;|/|\band\b|&)\s*|\s+", text.lower().strip()) if word]
     if words and all(word in _by_name() for word in words):
         return [_by_name()[word] for word in words]
-    return [_by_name()[found.group(0)] for found in _names().finditer(" ".join(text.lower().split()))]
+    found = [_by_name()[found.group(0)] for found in _names().finditer(" ".join(text.lower().split()))]
+    if _OF_URINE.search(text) and not _OF_BLOOD.search(text):
+        return [key for key in found if key in panels() or tests()[key].analyte.specimen == "urine"]
+    return found

@@ -26,6 +26,7 @@ from mab_gym.fhir.http._exchange import Request
 from mab_gym.fhir.store._overlay import Write
 from mab_gym.tasking._cost import CostMeter
 from mab_gym.tasking._family import Family
+from mab_gym.tasking._later import begin_case
 from mab_gym.tasking._protocols import Protocol as Wording
 from mab_gym.tasking._variants import Staging, stage
 from mab_gym.tasking.case import Case
@@ -54,8 +55,8 @@ class EhrRules:
     """
 
     __slots__ = (
-        "_backend", "_chart", "_cost", "_fault", "_knowledge", "_known", "_minutes", "_partial", "_session", "_stay",
-        "_verbs", "_wording", "_written",
+        "_backend", "_chart", "_cost", "_fault", "_knowledge", "_known", "_minutes", "_partial", "_requests",
+        "_session", "_stay", "_verbs", "_wording", "_written",
     )  # fmt: skip
 
     by_criteria = True
@@ -95,6 +96,7 @@ class EhrRules:
         """Words the task."""
         self._admit(begun, session)
         self._written = len(session.writes)
+        self._requests = 0
         self._cost.reset()
         self._known: dict[Any, Any] = {}
         context, question = words
@@ -105,16 +107,14 @@ class EhrRules:
         )
 
     def _admit(self, begun: Begun, session: RecordSession) -> None:
-        """Begins the stay where the case's family has a clock.
+        """Begins the stay where the case's family has a clock, and what comes in while the agent works.
 
         Where that fails by the record system's fault, the first action says so and ends the episode.
         """
         self._session, self._stay, self._fault = session, None, ""
-        if begun.family.course is None:
-            return
         try:
-            self._stay = begun.family.course(begun.case, begun.chart).admit(session, begun.case, self._minutes)
-            self._session = self._stay
+            told = begin_case(begun.family, begun.case, begun.chart, session, self._minutes)
+            self._session, self._stay = told, None if begun.family.course is None else told
         except Exception as error:
             if isinstance(error, MabGymError) and not isinstance(error, InfrastructureError):
                 raise  # the caller has to put it right
@@ -142,6 +142,7 @@ class EhrRules:
             _check_body(asked.body)
         except RefusedTargetError as refusal:
             return Exchange(self._wording.refused.format(reason=refusal))
+        self._requests += 1
         response = self._session.handle(Request(asked.verb, target, asked.headers, asked.body))
         reply = self._wording.reply(asked.verb, response)
         if self._stay is not None:
@@ -171,7 +172,15 @@ class EhrRules:
             InfrastructureError: The record system failed, or the verifier did.
         """
         try:
-            result = Result(answer, tuple(writes), self._known, self.course, self._knowledge)
+            result = Result(
+                answer,
+                tuple(writes),
+                self._known,
+                self.course,
+                self._knowledge,
+                self._session.recorded,
+                self._requests,
+            )
             return begun.family.verify(begun.case, begun.chart, result)
         except InfrastructureError:
             raise

@@ -14,7 +14,8 @@ tasks/latest_magnesium/
     validation.jsonl   optional: further frozen cases, on other people, by which runs of training are chosen
     prompt_lookup.md   optional: the context without codes, for the variant ``lookup``
     course.py      optional: begin(case, chart), the course of a stay on the clock
-    arrivals.py    optional: arrive(case, chart), resources that have come in with the case: a message, a request
+    arrivals.py    optional: arrive(case, chart), resources that have come in with the case: a message, a request; and
+                   later(case, chart), resources that come in while the agent works
     menu.py        optional: guide(opening), which puts the decisions of a case to a learner (`mab_gym.menu`)
 """
 
@@ -38,6 +39,7 @@ from mab_gym.cohort.hospital._pages import page_text
 from mab_gym.errors import ContentError
 from mab_gym.tasking._difficulty import DIFFICULTIES, UNRATED, rated_by
 from mab_gym.tasking._kinds import KINDS
+from mab_gym.tasking._later import Later
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result
@@ -90,6 +92,14 @@ class Arrive(Protocol):
         ...
 
 
+class ComeLater(Protocol):
+    """A function that tells which resources come in while an agent works."""
+
+    def __call__(self, case: Case, chart: Chart) -> Sequence[Later]:
+        """Returns the resources with their times."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """One category of tasks.
@@ -121,6 +131,7 @@ class Family:
         rules: By the name of each rule that its gold solution follows, one sentence.
         traps: By name, one sentence on each thing that misleads.
         arrive: Returns what came in with a case; None if nothing does.
+        later: Returns what comes in while the agent works; None if nothing does.
         validation: The frozen cases by which runs of training are chosen, on other people; empty if there are none.
     """
 
@@ -148,6 +159,7 @@ class Family:
     rules: Mapping[str, str] = field(default_factory=dict)
     traps: Mapping[str, str] = field(default_factory=dict)
     arrive: Arrive | None = None
+    later: ComeLater | None = None
     validation: tuple[Case, ...] = ()
 
     def prompt(self, case: Case, now: str, patient: str = "", knowledge: str = "handbook") -> tuple[str, str]:
@@ -233,7 +245,8 @@ def told_protocol(pages: Sequence[str], knowledge: str) -> str:
 
 _TOLD: Final = {
     "handbook": "Work by the hospital's handbook, which is among the records: DocumentReferences with the category "
-    "handbook, the text in the attachment (base64). Find the pages that apply; only the version in force holds.",
+    "handbook, the text in the attachment (base64). Find all pages that apply: to the matter, to the patient, and to "
+    "whatever you write. Only the version in force holds.",
     "none": "There is no protocol of this hospital to go by: work by recognised practice.",
 }
 
@@ -299,6 +312,7 @@ def _load(folder: Path) -> Family:
         rules=_sentences(about, "rules", folder),
         traps=_sentences(about, "traps", folder),
         arrive=_arrive(folder, package),
+        later=_later(folder, package),
         validation=_read_cases(folder / "validation.jsonl"),
     )
     _check_prompt(family, folder)
@@ -325,6 +339,14 @@ def _arrive(folder: Path, package: str) -> Arrive | None:
         return None
     arrive: Arrive = _attribute(_module(path, package), "arrive", path)
     return arrive
+
+
+def _later(folder: Path, package: str) -> ComeLater | None:
+    path = folder / "arrivals.py"
+    if not path.is_file():
+        return None
+    later: ComeLater | None = getattr(_module(path, package), "later", None)
+    return later
 
 
 def _course(folder: Path, package: str) -> Begin | None:

@@ -10,9 +10,9 @@ from mab_gym.actions import ALL_VERBS
 from mab_gym.backends import Backend
 from mab_gym.tasking._family import Family
 from mab_gym.tasking._gold import play_gold
+from mab_gym.tasking._later import attended
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.solving import Desk
-from mab_gym.tasking.stay import attended
 
 FREEZING_SEED: Final = 300
 CASES_A_FAMILY: Final = 30

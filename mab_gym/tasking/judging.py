@@ -44,6 +44,8 @@ class Result:
         course: The course of the stay; None where the family has no clock.
         knowledge: The place of the protocol, one of ``prompt``, ``handbook`` and ``none``. Without a protocol, other
             recognised ways may be right, too.
+        recorded: The writes of others while the agent worked, in order.
+        requests: The number of the agent's requests.
     """
 
     answer: str
@@ -51,6 +53,8 @@ class Result:
     known: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
     course: StayRecord | None = field(default=None, compare=False, repr=False)
     knowledge: str = "handbook"
+    recorded: Sequence[Write] = field(default=(), compare=False, repr=False)
+    requests: int = field(default=0, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

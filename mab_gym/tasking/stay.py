@@ -7,7 +7,7 @@ A family whose folder holds ``course.py`` has a clock. Its ``begin(case, chart)`
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
@@ -27,7 +27,6 @@ __all__ = [
     "Stay",
     "StayEvent",
     "StayRecord",
-    "attended",
 ]
 
 
@@ -299,25 +298,3 @@ class Begin(Protocol):
     def __call__(self, case: Case, chart: Chart) -> Admission:
         """Returns the course of a case."""
         ...
-
-
-class _WithCases(Protocol):
-    @property
-    def course(self) -> Begin | None: ...
-    @property
-    def arrive(self) -> Callable[[Case, Chart], Sequence[Mapping[str, Any]]] | None: ...
-
-
-def attended(family: _WithCases, case: Case, chart: Chart, session: RecordSession, minutes: int = 1) -> Any:
-    """Returns a session for a case, with its arrivals: a `Stay` where its family has a clock, else the session itself.
-
-    Args:
-        family: The case's family.
-        case: The case.
-        chart: Its snapshot.
-        session: A session at that snapshot.
-        minutes: Simulated minutes that each request takes.
-    """
-    if family.arrive is not None:
-        session.prepare(family.arrive(case, chart))
-    return session if family.course is None else family.course(case, chart).admit(session, case, minutes)

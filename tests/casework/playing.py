@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,12 @@ def scenario(knowledge: str = "handbook") -> Scenario:
 def family(name: str) -> Family:
     """A family by its name."""
     return scenario().tasks.catalogue[name]
+
+
+def plain(case: Case) -> Case:
+    """The case without flags on charts, for solutions that heed none."""
+    params = {name: value for name, value in case.params.items() if name not in ("flags", "flag_kinds")}
+    return replace(case, params=params)
 
 
 class Played(dict[str, Any]):

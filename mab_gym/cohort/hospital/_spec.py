@@ -32,7 +32,7 @@ class HospitalSpec:
     people: int = 200
     inpatients: float = 0.4
     notes: bool = True
-    version: int = 3
+    version: int = 4
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 1 << 32:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mab_gym.tasking.case import Case
-from tests.casework.playing import Played, family, play, scenario
+from tests.casework.playing import Played, family, plain, play, scenario
 
 NAME = "refill_requests"
 KEPT = ("apixaban", "rivaroxaban", "warfarin", "lorazepam", "tramadol", "oxycodone", "amiodarone", "methotrexate")
@@ -65,7 +65,7 @@ def test_a_request_may_be_passed_on_by_a_new_task() -> None:
             }
         return line, body
 
-    case = case_of("list_notes")
+    case = plain(case_of("list_notes"))
     run = changed(case, instead)
     assert run.solved, run.told
 

@@ -9,7 +9,7 @@ import pytest
 
 from mab_gym.actions import Patch, Post, Put, parse_action, render
 from mab_gym.tasking.case import Case
-from tests.casework.playing import Played, family, play, say, scenario
+from tests.casework.playing import Played, family, plain, play, say, scenario
 
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 NAME = "admission_reconciliation"
@@ -54,7 +54,7 @@ def test_the_list_may_be_written_anew() -> None:
 
 def test_a_dose_may_be_changed_by_a_new_order() -> None:
     found = 0
-    for case in cases():
+    for case in map(plain, cases()):
         old: list[str] = []
         run = play(case, anew("MedicationRequest", old))
         if old:

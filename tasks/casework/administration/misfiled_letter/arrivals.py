@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from mab_gym.casework import arrival_id, text_attachment
+from mab_gym.casework import arrival_id, late_flags, text_attachment, with_flags
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -42,6 +42,7 @@ def entered_at(now: datetime) -> datetime:
     return now - timedelta(days=2, hours=-2)
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
     """Returns what came in, the letter first."""
     story, patient, author = STORIES[case["story"]], f"Patient/{case['mrn']}", case["author"]
@@ -161,3 +162,6 @@ def _dispense(case: Case, now: datetime, patient: str, order: str) -> dict[str, 
         "whenHandedOver": (now - timedelta(hours=16)).isoformat(),
         "dosageInstruction": [{"text": dosage}],
     }
+
+
+later = late_flags

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.staff import clinicians
 from mab_gym.tasking.chart import Chart
 
@@ -22,6 +23,7 @@ _LISTED = ("aspirin", "omeprazole", "vitamin D", "famotidine", "cetirizine", "fo
 """Drugs that letters about strangers list."""
 
 
+@flagged("confidential", "complex")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws the person on whose chart the letter lies, and whose it is."""
     people = _namesakes(chart)

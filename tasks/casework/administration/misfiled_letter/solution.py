@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from mab_gym.casework import note_text
+from mab_gym.casework import heeding_flags, note_text
 from mab_gym.casework.reading import references_in
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.tasking.case import Case
@@ -17,6 +17,7 @@ Resource = Mapping[str, Any]
 _WRONG = {"MedicationRequest": "stopped", "ServiceRequest": "revoked", "Observation": "entered-in-error"}
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Some twenty actions; six where the letter is right."""
     yield desk.get("DocumentReference", **handbook_page("ADM-501"))

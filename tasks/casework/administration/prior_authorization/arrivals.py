@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from mab_gym.casework import arrival_id
+from mab_gym.casework import arrival_id, late_flags, with_flags
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -30,6 +30,7 @@ def task_of(case: Case, place: int) -> str:
     return f"Task/{arrival_id(case, 2 * place + 1)}"
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
     """Returns prescriptions and Tasks."""
     found: list[dict[str, Any]] = []
@@ -84,3 +85,6 @@ def _task(case: Case, place: int, request: Mapping[str, Any], asked: Any, chart:
         "owner": {"reference": case["pharmacist"]},
         "restriction": {"period": {"end": (chart.now + timedelta(days=1)).date().isoformat()}},
     }
+
+
+later = late_flags

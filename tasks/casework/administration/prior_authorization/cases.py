@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.staff import clinicians
 from mab_gym.tasking.chart import Chart, LedgerFact
 
@@ -30,6 +31,7 @@ _NEAR = ("pancreatitis", "other_vessels", "too_little", "not_type_2")
 _DECLINE = (*_NEAR, "low_a1c", "no_metformin")
 
 
+@flagged("confidential", "arm")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws three people, the prescriptions that are asked for, and who works at the pharmacy."""
     wanted = {

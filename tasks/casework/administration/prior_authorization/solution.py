@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
+from mab_gym.casework import heeding_flags
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.dynamics.orders import lab_order, status_change
 from mab_gym.tasking.case import Case
@@ -16,6 +17,7 @@ Resource = Mapping[str, Any]
 _STATUS = {"send": "in-progress", "wait": "on-hold", "decline": "rejected"}
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Some thirty actions."""
     yield desk.get("DocumentReference", **handbook_page("PHA-330"))

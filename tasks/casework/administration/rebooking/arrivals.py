@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from mab_gym.casework import arrival_id, text_attachment
+from mab_gym.casework import arrival_id, late_flags, text_attachment, with_flags
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -26,6 +26,7 @@ def old_of(case: Case, place: int) -> str:
     return f"Appointment/{arrival_id(case, _VISITS + _ROOM * place)}"
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
     """Returns what came in."""
     found = [_notice(case, chart.now, current=True), _notice(case, chart.now, current=False), _task(case, chart.now)]
@@ -167,3 +168,6 @@ def _message(case: Case, number: int, mrn: str, words: str, sent: str) -> dict[s
         "received": sent,
         "payload": [{"contentString": words}],
     }
+
+
+later = late_flags

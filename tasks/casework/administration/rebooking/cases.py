@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
-from mab_gym.casework import SlotTime
+from mab_gym.casework import SlotTime, flagged
 from mab_gym.tasking.chart import Chart
 
 from .times import Notice, Wish, clashes
@@ -29,6 +29,7 @@ _TRIES = 40
 ELSEWHERE = ("Physical therapy", "Hearing test", "Eye examination", "Foot care")
 
 
+@flagged("interpreter", "confidential", "complex")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws a physician, an absence, and three patients with what they wish."""
     for _ in range(_TRIES):

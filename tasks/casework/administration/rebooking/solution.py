@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from mab_gym.casework import SlotTime, note_text
+from mab_gym.casework import SlotTime, heeding_flags, note_text
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Reply, Solution
 
@@ -29,6 +29,7 @@ class _Work:
     counts: list[int]
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Some thirty actions."""
     reply = yield desk.get("Task", owner=case["clerk"], status="requested", _count="50")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from mab_gym.casework import arrival_id, text_attachment
+from mab_gym.casework import arrival_id, late_flags, text_attachment, with_flags
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -28,6 +28,7 @@ def task_of(case: Case, place: int) -> str:
     return f"Task/{arrival_id(case, _ROOM * place + 1)}"
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
     """Returns letters, Tasks and messages."""
     found: list[dict[str, Any]] = []
@@ -229,3 +230,6 @@ _TEXTS = {
     "payer": _payer,
     "wrong_payer": _payer,
 }
+
+
+later = late_flags

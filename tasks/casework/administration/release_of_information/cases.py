@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.staff import clinicians
 from mab_gym.tasking.chart import Chart
 
@@ -36,6 +37,7 @@ PURPOSES = {"lawyer": "a claim after an accident", "insurer": "a policy", "emplo
 _STREETS = ("12 Harbor Row", "305 Willow Street", "88 Quarry Road", "41 Chapel Lane")
 
 
+@flagged("confidential")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws three people and what is asked of their records."""
     chosen: list[dict[str, Any]] = []

@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from mab_gym.casework import note_text
+from mab_gym.casework import heeding_flags, note_text
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Reply, Solution
@@ -18,6 +18,7 @@ Resource = Mapping[str, Any]
 _DAY = r"([A-Z][a-z]+ \d{1,2}, \d{4})"
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Some twenty to thirty actions."""
     yield desk.get("DocumentReference", **handbook_page("ADM-530"))

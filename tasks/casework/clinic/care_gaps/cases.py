@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from mab_gym.casework import flagged
 from mab_gym.tasking.chart import Chart
 
 from .gaps import DONE, DUE, ELSEWHERE, NEVER, TOLD_AS, TOPICS, assess, lapsed
@@ -25,6 +26,7 @@ _INSTEAD: Final = ("told", "lapsed", "plain")
 """Slots that take the place of those for whom a small hospital has nobody."""
 
 
+@flagged("complex", "arm")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws three people and their topics."""
     groups = chart.remember("people by gaps", lambda: _groups(chart))

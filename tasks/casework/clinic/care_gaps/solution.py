@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
-from mab_gym.casework import note_text
+from mab_gym.casework import heeding_flags, note_text
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Reply, Solution
 
@@ -51,6 +51,7 @@ _ORDERS: Final = {
 _AS_EXAMS: Final = {"hepatitis_b": "Hepatitis B antibody", "colorectal": "Colonoscopy"}
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Goes through the people one by one."""
     count = 0

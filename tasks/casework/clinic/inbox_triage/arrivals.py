@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from mab_gym.casework import arrival_id
+from mab_gym.casework import arrival_id, late_flags, with_flags
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -19,6 +19,7 @@ _NAMES: Final = {
 }
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
     """Returns the messages, then the signs."""
     queue = case["queue"]
@@ -94,3 +95,6 @@ def _charted(case: Case, chart: Chart, each: Mapping[str, Any], first: int) -> l
 
 def _amount(value: float, unit: str, ucum: str) -> dict[str, Any]:
     return {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": ucum}
+
+
+later = late_flags

@@ -11,6 +11,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.inpatients import active_drugs, inpatient, problems
 from mab_gym.tasking.chart import Chart
 
@@ -30,6 +31,7 @@ _SERVICES: Final = ("General medicine", "Cardiology", "General surgery")
 _MOST: Final = 2000
 
 
+@flagged("confidential", "complex")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws six messages."""
     people = chart.remember("people of the message desk", lambda: _people(chart))

@@ -7,6 +7,7 @@ from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from mab_gym.casework import heeding_flags
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Reply, Solution
@@ -25,6 +26,7 @@ _MATTERS: Final = (
 """Words of messages, by who has to know of what they tell."""
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Sorts the desk, message by message."""
     day = f"ge{desk.now.date().isoformat()}"

@@ -40,7 +40,11 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     missed = over = False
     for place, each in enumerate(queue):
         patient = f"Patient/{each['mrn']}"
-        about = [f"{one['resourceType']}/{one['id']}" for one in came if one["subject"] == {"reference": patient}]
+        about = [
+            f"{one['resourceType']}/{one['id']}"
+            for one in came
+            if one["subject"] == {"reference": patient} and one["resourceType"] != "Flag"
+        ]
         written = [w for w in judge.changes.created("Communication") if patient_of(w.resource) == patient]
         told = _told(judge, each, place, patient, about, written)
         pages = [w for w in written if w.get("priority") in _PAGES]

@@ -10,6 +10,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from mab_gym.casework import flagged
 from mab_gym.tasking.chart import Chart
 
 from .findings import clean, person
@@ -28,6 +29,7 @@ _INSTEAD: Final = ("overdue", "later", "clean")
 """Slots that take the place of those for whom a small hospital has nobody."""
 
 
+@flagged("germ", "complex", "confidential")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws four people."""
     groups = chart.remember("people by incidental findings", lambda: _groups(chart))

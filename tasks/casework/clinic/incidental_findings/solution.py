@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from mab_gym.casework import note_text
+from mab_gym.casework import heeding_flags, note_text
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Reply, Solution
@@ -42,6 +42,7 @@ _ENOUGH: Final = timedelta(days=150)
 _MONTHS: Final = "January|February|March|April|May|June|July|August|September|October|November|December"
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Goes through the people one by one."""
     yield desk.get("DocumentReference", **handbook_page("LAB-401"))

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from mab_gym.casework import arrival_id
+from mab_gym.casework import arrival_id, late_flags, with_flags
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
     """Returns a Task for each request."""
     return [_request(case, chart, place, each) for place, each in enumerate(case["queue"])]
@@ -35,3 +36,6 @@ def _request(case: Case, chart: Chart, place: int, asked: Mapping[str, Any]) -> 
         "owner": {"reference": case["nurse"], "display": case["nurse_name"]},
         "restriction": {"period": {"end": (date.fromisoformat(asked["needed"])).isoformat()}},
     }
+
+
+later = late_flags

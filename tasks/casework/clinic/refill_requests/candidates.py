@@ -131,7 +131,7 @@ def _of_order(
         stopped, documents = told[word]
         if documents and line:
             # A result may speak against it as well, and is a right reason, too.
-            evidence = [*documents, *_standing(chart, about["mrn"], CLASSES[line], visits, order).against]
+            evidence = [*documents, *_outside(chart, about["mrn"], CLASSES[line])]
             yield {**about, "kind": "notes", "ways": ["physician", "ask"], "evidence": evidence, "stop": stopped}
         return
     if line is None:
@@ -181,7 +181,8 @@ def _not_as_listed(
         if last is None:
             continue
         kept = {"out": (supply.out if supply else chart.now.date()).isoformat(), "pharmacy": dict(last.pharmacy)}
-        evidence = [f"MedicationRequest/{each['id']}" for each in (*now, old)]
+        line = CLASSES[class_of(_name(old)) or ""]
+        evidence = [*(f"MedicationRequest/{each['id']}" for each in (*now, old)), *_outside(chart, base["mrn"], line)]
         ways = ["physician"] if now else ["physician", "ask"]
         yield {**base, **_facts(old), **kept, "kind": "list", "ways": ways, "evidence": evidence}
 
@@ -310,6 +311,16 @@ def _standing(chart: Chart, mrn: str, entry: Entry, visits: Sequence[Resource], 
     if late[0]:
         return _Standing(None, None, tuple(against), True)
     return _Standing(ends[0], ends[1], tuple(against), True)
+
+
+def _outside(chart: Chart, mrn: str, entry: Entry) -> list[str]:
+    """Returns the addresses of newest results that are outside a line's limits, be they near to too old or not."""
+    found: list[str] = []
+    for code, (_, low, high) in entry.tests.items():
+        result = _newest(chart, mrn, f"{code},{_EGFR_BEFORE_2021}" if code == EGFR else code)
+        if result is not None and not low <= float(result["valueQuantity"]["value"]) <= high:
+            found += _shown(chart, mrn, result)
+    return found + ((_pressure_and_pulse(chart, mrn) or []) if "metoprolol" in entry.drugs else [])
 
 
 def _last_visits(visits: Sequence[Resource]) -> tuple[date, date] | None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
+from mab_gym.casework import flagged
 from mab_gym.tasking.chart import Chart
 
 from .candidates import candidates
@@ -36,6 +37,7 @@ _MOST: Final = 2000
 """People among whom requests are looked for; in a larger hospital these are some of them."""
 
 
+@flagged("trial", "interpreter", "confidential")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws a queue."""
     by_kind = chart.remember("refills by kind", lambda: _by_kind(chart))

@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from mab_gym.casework import note_text
+from mab_gym.casework import heeding_flags, note_text
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Reply, Solution
@@ -40,6 +40,7 @@ _OTHERWISE = (
 _EGFRS = (EGFR, "62238-1")
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Works off the queue, request by request."""
     reply = yield desk.get("Task", owner=case["nurse"], status="requested", _count="50")

@@ -35,7 +35,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     judge = CaseJudge(case, chart, result, [each["mrn"] for each in queue], tasks)
     under, over = False, False
     people = {f"Patient/{each['mrn']}" for each in queue}
-    for place, (asked, task) in enumerate(zip(queue, tasks, strict=True), start=1):
+    for place, (asked, task) in enumerate(zip(queue, tasks, strict=False), start=1):
         one = _Request(judge, asked, f"Task/{task['id']}", place, chart)
         one.judged()
         deferred = one.left_to_a_human

@@ -11,6 +11,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.emergency import (
     Visitor,
     creatinine_for,
@@ -41,6 +42,7 @@ _TRIES = 20
 _NOT_FOR = ("end stage", "end-stage", "dialysis", "transplant", "chronic kidney disease, stage 4")
 
 
+@flagged("trial", "arm", stay=True)
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws a visitor, and the hidden body."""
     fitting = [mrn for mrn in visitors(chart) if _fits(chart, mrn)]

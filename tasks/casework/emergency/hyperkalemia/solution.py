@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from mab_gym.casework import heeding_flags
 from mab_gym.dynamics.emergency import POUNDS, bought_now
 from mab_gym.dynamics.inpatients import WEIGHT, age_of
 from mab_gym.dynamics.orders import (
@@ -28,6 +29,7 @@ _MINUTE = timedelta(minutes=1)
 Resource = dict[str, Any]
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Some thirty actions."""
     mrn = case["mrn"]

@@ -10,6 +10,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.bodies._ketoacidosis_body import KetoacidosisBody, KetoacidosisCase
 from mab_gym.dynamics.emergency import (
     Visitor,
@@ -33,6 +34,7 @@ _TRIGGERS = {
 }
 
 
+@flagged("trial", "arm", stay=True)
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws a visitor with diabetes, and the hidden body."""
     fitting = [mrn for mrn in visitors(chart) if _fits(chart, mrn)]

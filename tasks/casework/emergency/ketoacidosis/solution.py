@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from mab_gym.casework import heeding_flags
 from mab_gym.dynamics.emergency import POUNDS
 from mab_gym.dynamics.inpatients import WEIGHT
 from mab_gym.dynamics.orders import (
@@ -30,6 +31,7 @@ _END = 790
 Resource = dict[str, Any]
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Some fifty actions."""
     mrn, begun = case["mrn"], desk.now

@@ -11,6 +11,7 @@ import random
 from collections.abc import Mapping
 from typing import Any, Final
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.emergency import (
     Visitor,
     creatinine_for,
@@ -45,6 +46,7 @@ _NO_POINTS = (
 )
 
 
+@flagged("germ", "arm", stay=True)
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws a visitor and the story."""
     fitting = [mrn for mrn in visitors(chart) if _fits(chart, mrn, branch)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mab_gym.casework import note_text
+from mab_gym.casework import heeding_flags, note_text
 from mab_gym.dynamics.emergency import POUNDS, bought_now
 from mab_gym.dynamics.inpatients import WEIGHT, age_of
 from mab_gym.dynamics.orders import drug_order, lab_order, message, newest_by_code, quantity, status_change
@@ -19,6 +19,7 @@ _D_DIMER, _CREATININE, _PLATELETS, _HCG = "48065-7", "2160-0", "777-3", "19080-1
 Resource = dict[str, Any]
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Some twenty-five actions."""
     mrn, begun = case["mrn"], desk.now

@@ -10,6 +10,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.bodies import SepsisBody, SepsisCase
 from mab_gym.dynamics.emergency import (
     Visitor,
@@ -36,6 +37,7 @@ _COMPLAINTS = {
 }
 
 
+@flagged("trial", "arm", "germ", stay=True)
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws a visitor, the source, and the hidden body."""
     fitting = [mrn for mrn in visitors(chart) if _fits(chart, mrn, branch)]

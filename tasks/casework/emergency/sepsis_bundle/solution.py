@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from mab_gym.casework import note_text
+from mab_gym.casework import heeding_flags, note_text
 from mab_gym.dynamics.emergency import POUNDS, ideal_weight
 from mab_gym.dynamics.inpatients import HEIGHT, WEIGHT
 from mab_gym.dynamics.orders import drug_order, lab_order, loinc_of, message, quantity, time_after
@@ -20,6 +20,7 @@ _SURGEONS = {"urine": "208800000X", "abdomen": "208600000X"}
 Resource = dict[str, Any]
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Some thirty actions."""
     mrn, begun = case["mrn"], desk.now

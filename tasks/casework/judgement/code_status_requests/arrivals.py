@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from mab_gym.casework import arrival_id
+from mab_gym.casework import arrival_id, late_flags, with_flags
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -46,6 +46,7 @@ _WORDS: Final = {
 }  # fmt: skip
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
     """Returns a Task for each request, then its draft where it has one."""
     found: list[dict[str, Any]] = []
@@ -110,3 +111,6 @@ def _draft(request: dict[str, Any], number: str, written: str) -> dict[str, Any]
         category = {"system": _SNOMED, "code": CATEGORY, "display": "Resuscitation status"}
         return {**base, "category": [{"coding": [category], "text": "Code status"}], "code": {"text": TEXTS["full"]}}
     return None
+
+
+later = late_flags

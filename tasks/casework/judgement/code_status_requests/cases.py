@@ -13,6 +13,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.inpatients import inpatient, problems
 from mab_gym.dynamics.staff import clinicians
 from mab_gym.tasking.chart import Chart, LedgerFact
@@ -65,6 +66,7 @@ class Someone(NamedTuple):
     pools: frozenset[str]
 
 
+@flagged("confidential")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws five kinds, at least one of them with the branch's end, and somebody for each."""
     residents, physicians = clinicians(chart, role="Resident"), _physicians(chart)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Final
 
-from mab_gym.casework import note_text
+from mab_gym.casework import heeding_flags, note_text
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.dynamics.orders import status_change
 from mab_gym.tasking.case import Case
@@ -31,6 +31,7 @@ _AGENT: Final = re.compile(
 )
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Takes some thirty to forty actions."""
     for number in ("ADM-510", "ADM-501"):

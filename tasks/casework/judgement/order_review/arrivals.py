@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from mab_gym.casework import arrival_id
+from mab_gym.casework import arrival_id, late_flags, with_flags
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -25,6 +25,7 @@ _ROUTES = {
 _TIMES = {0: "once", 6: "every 6 hours", 8: "every 8 hours", 12: "every 12 hours", 24: "daily"}
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
     """Returns the drafts, in the order in which they were written."""
     found = []
@@ -84,3 +85,6 @@ def _of_table(key: str) -> dict[str, Any]:
         "reasonCode": [{"text": draft.reason}],
         "dosageInstruction": [dosage],
     }
+
+
+later = late_flags

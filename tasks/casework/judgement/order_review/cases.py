@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.inpatients import inpatient
 from mab_gym.tasking.chart import Chart, LedgerFact
 
@@ -46,6 +47,7 @@ Option = tuple[str, str, Worth]
 """A draft that fits: its key (``home`` for one of the list for home), its prescription, and its worth."""
 
 
+@flagged("trial", "confidential")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws an inpatient in whom a draft of the branch fits, and further drafts of other slots."""
     rule, everybody = _RULES[branch], chart.profiles()

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from mab_gym.casework import note_text
+from mab_gym.casework import heeding_flags, note_text
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.dynamics.orders import quantity, status_change
 from mab_gym.tasking.case import Case
@@ -22,6 +22,7 @@ from .worths import Right, Worth
 Resource = dict[str, Any]
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Takes some twenty to thirty actions."""
     mrn, prescriber = case["mrn"], case["prescriber"]

@@ -42,7 +42,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         *judge.messages(to=(case["prescriber"],), about=[f"MedicationRequest/{each['id']}" for each in arrivals])
     )
     harmless, needless = True, False
-    for place, (draft, before) in enumerate(zip(case["drafts"], arrivals, strict=True), 1):
+    for place, (draft, before) in enumerate(zip(case["drafts"], arrivals, strict=False), 1):
         address = f"MedicationRequest/{before['id']}"
         written = judge.changes.of(address)
         judge.claim(written)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any, Final
 
-from mab_gym.casework import arrival_id, text_attachment
+from mab_gym.casework import arrival_id, late_flags, text_attachment, with_flags
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -25,6 +25,7 @@ _URGES: Final = (
 )
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
     """Returns the faxes, each followed by what was entered from it."""
     found: list[dict[str, Any]] = []
@@ -83,3 +84,6 @@ def _entered(fax: dict[str, Any], each: dict[str, Any], number: str, source: str
         "valueQuantity": {"value": value, **unit},
         "derivedFrom": [{"reference": f"DocumentReference/{source}"}],
     }
+
+
+later = late_flags

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.staff import clinicians
 from mab_gym.tasking.chart import Chart
 
@@ -70,6 +71,7 @@ def hospital_value(test: Test, faxed: float) -> float:
     return faxed * test.factor + test.plus
 
 
+@flagged("complex", "confidential")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws five kinds, the branch's among them, and people for each."""
     clerks = clinicians(chart, role="Clerk")

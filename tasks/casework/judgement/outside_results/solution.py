@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from mab_gym.casework import note_text
+from mab_gym.casework import heeding_flags, note_text
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.dynamics.orders import quantity, status_change
 from mab_gym.tasking.case import Case
@@ -18,6 +18,7 @@ from .cases import TESTS, Test, hospital_value
 Resource = dict[str, Any]
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Takes some thirty actions."""
     yield desk.get("DocumentReference", **handbook_page("ADM-530"))

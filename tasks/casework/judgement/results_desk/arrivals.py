@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mab_gym.casework import arrival_id
+from mab_gym.casework import arrival_id, late_flags, with_flags
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -24,6 +24,7 @@ _FOUND: Final = (
 )
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
     """Returns what came in, result by result."""
     found: list[dict[str, Any]] = []
@@ -151,3 +152,6 @@ def _call(
         "sender": {"reference": case["desk"]},
         "payload": [{"contentString": words + (" Read back." if status == "completed" else "")}],
     }
+
+
+later = late_flags

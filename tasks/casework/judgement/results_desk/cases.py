@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.inpatients import inpatient
 from mab_gym.dynamics.staff import clinicians
 from mab_gym.tasking.chart import Chart
@@ -96,6 +97,7 @@ ANALYTES: Final = (
 )  # fmt: skip
 
 
+@flagged("confidential")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws eight kinds with as many calls as the branch has, and somebody for each."""
     residents, desks = clinicians(chart, "", "Resident"), clinicians(chart, "Laboratory medicine", "Physician")

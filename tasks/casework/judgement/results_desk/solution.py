@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
+from mab_gym.casework import heeding_flags
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Solution
@@ -21,6 +22,7 @@ _LIMITS: Final = {
 """The limits of the page LAB-401 in the hospital's units."""
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Takes some thirty actions."""
     for number in ("LAB-401", "ADM-501"):

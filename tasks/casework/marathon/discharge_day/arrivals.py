@@ -10,11 +10,13 @@ from mab_gym.casework import (
     about_stay,
     arrival_id,
     laboratory_request,
+    late_flags,
     morning_signs,
     observed,
     prescribed,
     shown,
     text_attachment,
+    with_flags,
 )
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
@@ -56,6 +58,7 @@ def came(case: Case, place: int, number: int) -> str:
     return arrival_id(case, ROOM * place + number)
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
     """Returns what came in, person by person."""
     return [
@@ -180,3 +183,6 @@ def _visit(one: Mapping[str, Any], number: str, day: datetime, made: datetime) -
             {"actor": doctor | {"display": one["doctor_name"]}, "required": "required", "status": "accepted"},
         ],
     }
+
+
+later = late_flags

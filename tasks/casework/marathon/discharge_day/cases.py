@@ -11,6 +11,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from mab_gym.casework import flagged
 from mab_gym.tasking.chart import Chart
 
 from .people import person
@@ -29,6 +30,7 @@ VISITS = ("late", "late", "cancelled", "fine")
 _PEOPLE = 4
 
 
+@flagged("complex", "interpreter", "confidential")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws four people and what each lacks; the one who stays lacks something, too, which is left alone."""
     everybody = list(chart.profiles())

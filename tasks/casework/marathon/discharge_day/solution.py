@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from mab_gym.casework import note_text
+from mab_gym.casework import heeding_flags, note_text
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.dynamics.orders import loinc_of, status_change
 from mab_gym.tasking.case import Case
@@ -19,6 +19,7 @@ Resource = Mapping[str, Any]
 Steps = Generator[str, Reply, str]
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Some forty-five actions."""
     for page in _PAGES:

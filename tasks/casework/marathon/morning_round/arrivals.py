@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mab_gym.casework import about_stay, arrival_id, morning_signs, observed, prescribed, shown
+from mab_gym.casework import about_stay, arrival_id, late_flags, morning_signs, observed, prescribed, shown, with_flags
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -67,6 +67,7 @@ _TOLD_AS: Final = {"fall": "fall_anticoagulant", "level_one": "insulin", "level_
                    "doubled": "night"}  # fmt: skip
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
     """Returns what came in, person by person."""
     found: list[dict[str, Any]] = []
@@ -133,3 +134,6 @@ def _order(person: Mapping[str, Any], number: str, at: datetime) -> list[dict[st
     else:
         drug, dose = {"code": "67108", "text": "Enoxaparin syringe 40 mg/0.4 mL"}, (40, "mg", 1, "Subcutaneous route")
     return [prescribed(about_stay(person), number, drug, dose, at)]
+
+
+later = late_flags

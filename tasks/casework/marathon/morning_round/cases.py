@@ -10,6 +10,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.inpatients import inpatient
 from mab_gym.tasking.chart import Chart
 
@@ -29,6 +30,7 @@ GROUPS: Mapping[str, Mapping[str, int]] = {
 _PATIENTS = 5
 
 
+@flagged("trial", "arm", "confidential")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws five people and their matters."""
     groups = rng.sample(sorted(GROUPS), _PATIENTS - 1)

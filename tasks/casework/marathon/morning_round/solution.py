@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from mab_gym.casework import heeding_flags
 from mab_gym.dynamics.inpatients import CREATININE, handbook_page
 from mab_gym.dynamics.orders import (
     drug_order,
@@ -28,6 +29,7 @@ Resource = Mapping[str, Any]
 Steps = Generator[str, Reply, str]
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Some forty actions."""
     for page in _PAGES:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from mab_gym.casework import arrival_id, text_attachment
+from mab_gym.casework import arrival_id, late_flags, text_attachment, with_flags
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -15,6 +15,7 @@ RELATIVE: Final = 1
 _US_CORE = "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category"
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> Sequence[Mapping[str, Any]]:
     """Returns what came in with a case."""
     now, begun = chart.now, datetime.fromisoformat(case["begun"])
@@ -113,3 +114,6 @@ def _sentence(case: Case, place: int, said: Sequence[Any], before: str) -> str:
         text = _said(case, place, *ways)
     whole = before + text
     return whole[0].upper() + whole[1:]
+
+
+later = late_flags

@@ -11,6 +11,7 @@ import random
 from collections.abc import Mapping
 from typing import Any, Final
 
+from mab_gym.casework import flagged
 from mab_gym.tasking.chart import Chart
 
 from .people import Drug, Person, person
@@ -47,6 +48,7 @@ _ELSEWHERE: Final = (
 _MONTHS: Final = ("August", "September", "October")
 
 
+@flagged("confidential", "trial")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws a person, what is really taken, and who says what."""
     found = [mrn for mrn in chart.profiles() if (one := person(chart, mrn)) is not None and _fits(one, branch)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mab_gym.casework import about_stay, arrival_id, laboratory_request, text_attachment
+from mab_gym.casework import about_stay, arrival_id, laboratory_request, late_flags, text_attachment, with_flags
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -17,6 +17,7 @@ _TERMS: Final = "http://terminology.hl7.org/CodeSystem/"
 _US_CORE: Final = "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category"
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> Sequence[Mapping[str, Any]]:
     """Returns what came in with a case."""
     now, begun = chart.now, datetime.fromisoformat(case["begun"])
@@ -174,3 +175,6 @@ def _prescription(case: Case, number: int, drug: Sequence[Any], at: str) -> dict
 
 def _request(case: Case, number: int, test: Sequence[str], status: str, at: str) -> dict[str, Any]:
     return laboratory_request(about_stay(case), arrival_id(case, number), test, status, case["attending"], at)
+
+
+later = late_flags

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from mab_gym.casework import flagged
 from mab_gym.tasking.chart import Chart
 
 from .people import Person, person
@@ -41,6 +42,7 @@ FINDINGS: Final = (
 )
 
 
+@flagged("complex", "confidential")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws a person who goes home, and how the drugs are changed."""
     found = [mrn for mrn in chart.profiles() if person(chart, mrn) is not None]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from mab_gym.casework import note_text
+from mab_gym.casework import heeding_flags, note_text
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Solution
@@ -16,6 +16,7 @@ _ANALYTES = {"creatinine": "2160-0", "hemoglobin": "718-7", "potassium": "2823-3
 Resource = Mapping[str, Any]
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Some sixteen actions."""
     mrn = case["mrn"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from mab_gym.casework import arrival_id, text_attachment
+from mab_gym.casework import arrival_id, late_flags, text_attachment, with_flags
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -27,6 +27,7 @@ _US_CORE = "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-cat
 _CATEGORY = "http://terminology.hl7.org/CodeSystem/medicationrequest-category"
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> Sequence[Mapping[str, Any]]:
     """Returns what came in with a case."""
     now, begun = chart.now, datetime.fromisoformat(case["begun"])
@@ -214,3 +215,6 @@ def _prescription(case: Case, at: datetime) -> dict[str, Any]:
             }
         ],
     }
+
+
+later = late_flags

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
-from mab_gym.casework import SlotTime
+from mab_gym.casework import SlotTime, flagged
 from mab_gym.dynamics.inpatients import active_drugs, inpatient, problems
 from mab_gym.tasking.chart import Chart
 
@@ -53,6 +53,7 @@ class Person:
     renin: bool
 
 
+@flagged("complex", "interpreter")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws a person, what limits the visits, and what is booked already."""
     known = clinics(chart)

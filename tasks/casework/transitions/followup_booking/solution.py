@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from mab_gym.casework import SlotTime, note_text
+from mab_gym.casework import SlotTime, heeding_flags, note_text
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Solution
@@ -20,6 +20,7 @@ _FOUR_WEEKS = timedelta(days=28)
 _RENIN = ("pril ", "sartan", "spironolactone")
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Some twenty actions."""
     mrn, today = case["mrn"], desk.now.date()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
-from mab_gym.casework import about_stay, arrival_id, laboratory_request, text_attachment
+from mab_gym.casework import about_stay, arrival_id, laboratory_request, late_flags, text_attachment, with_flags
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -28,6 +28,7 @@ def came(case: Case, place: int, number: int) -> str:
     return arrival_id(case, place * ROOM + number)
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> Sequence[Mapping[str, Any]]:
     """Returns what came in with a case."""
     return [each for place, one in enumerate(case["patients"]) for each in _of(case, place, one, chart.now)]
@@ -151,3 +152,6 @@ def _answer(case: Case, place: int, one: Mapping[str, Any], at: str) -> dict[str
         "issued": at,
         "valueQuantity": {"value": one["value"], "unit": unit, "system": _UCUM, "code": unit},
     }
+
+
+later = late_flags

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.inpatients import inpatient
 from mab_gym.tasking.chart import Chart
 
@@ -52,6 +53,7 @@ class Person:
     pending: tuple[tuple[str, ...], ...]
 
 
+@flagged("complex", "arm")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws five people and what became of their tests."""
     found = [mrn for mrn in chart.profiles() if person(chart, mrn) is not None]

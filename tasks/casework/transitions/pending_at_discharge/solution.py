@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from mab_gym.casework import note_text
+from mab_gym.casework import heeding_flags, note_text
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Solution
@@ -19,6 +19,7 @@ _MONTHS = {"November": 11, "December": 12}
 Resource = Mapping[str, Any]
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Some thirty actions."""
     yield desk.get("DocumentReference", **handbook_page("LAB-401"))

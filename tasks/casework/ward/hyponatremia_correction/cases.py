@@ -11,6 +11,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.admissions import admission_params, body_water_share, egfr_of
 from mab_gym.dynamics.emergency import home_orders, visitor, visitors, words_of_problems
 from mab_gym.dynamics.physiology._sodium import SALINE_3
@@ -30,6 +31,7 @@ _MONTHS = "six weeks", "two months", "three months", "half a year"
 _WHY = "because of the cost", "because it did nothing", "after a friend's advice", "since it made the mouth dry"
 
 
+@flagged("trial", "arm", stay=True)
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws a person, what is taken of what is ordered, and the hidden body."""
     pools = chart.remember("hyponatremia pools", lambda: _pools(chart)) if chart.profiles() else {}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from mab_gym.casework import heeding_flags
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.dynamics.orders import (
     drug_order,
@@ -32,6 +33,7 @@ _WATER_LOST = 0.33
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Some thirty-five actions."""
     mrn, now = case["mrn"], desk.now

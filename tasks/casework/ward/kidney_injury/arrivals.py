@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mab_gym.casework import about_stay, arrival_id, observed, prescribed
+from mab_gym.casework import about_stay, arrival_id, late_flags, observed, prescribed, with_flags
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -37,6 +37,7 @@ _DOSES: Final = {
 }
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
     """Returns what came in, the creatinine first."""
     ids = [arrival_id(case, each) for each in range(12)]
@@ -106,3 +107,6 @@ def _order(case: Case, number: str, at: datetime) -> dict[str, Any]:
     dose, unit, times, route, rxnorm = _DOSES[case["order"].split()[0]]
     drug = {"code": rxnorm, "text": case["order"]}
     return prescribed(about_stay(case), number, drug, (dose, unit, times, route), at)
+
+
+later = late_flags

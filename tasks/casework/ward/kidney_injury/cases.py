@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.inpatients import CREATININE, active_drugs, diagnoses, egfr, inpatient, problems
 from mab_gym.tasking.chart import Chart
 
@@ -48,6 +49,7 @@ def morning(now: datetime) -> datetime:
     return now.replace(hour=7, minute=30, second=0, microsecond=0)
 
 
+@flagged("trial", "arm")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws an inpatient, the creatinine, and what else came in."""
     fitting = [mrn for mrn in chart.profiles() if known(chart, mrn) is not None]

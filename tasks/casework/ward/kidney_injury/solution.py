@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from mab_gym.casework import heeding_flags
 from mab_gym.dynamics.inpatients import CREATININE, handbook_page
 from mab_gym.dynamics.orders import (
     drug_order,
@@ -25,6 +26,7 @@ from .cases import ALWAYS, ANGIOTENSIN, morning
 _NIGHT = ("ibuprofen", "naproxen", "ketorolac", "potassium", "magnesium")
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Some twenty actions."""
     mrn, begun = case["mrn"], morning(desk.now)

@@ -8,7 +8,7 @@ either way is not judged: ACE inhibitors and ARBs with a good pressure, enoxapar
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from mab_gym.casework import CaseJudge, DocumentDue, DrugDue, TestDue, Written, arrival_id, read_drug_order
@@ -16,7 +16,7 @@ from mab_gym.casework.reading import concept_text, patient_of
 from mab_gym.dynamics.inpatients import CREATININE
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Result, number, once
+from mab_gym.tasking.judging import Expected, Result, number, once
 from mab_gym.tasking.verdict import Verdict
 
 from .arrivals import CREATININE_AT, ORDER_AT, arrive
@@ -61,6 +61,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges orders, tests, the consult and the answer."""
     arrivals = once(result, "arrivals", lambda: arrive(case, chart))
     judge = CaseJudge(case, chart, result, arrivals=arrivals)
+    baselines = chart.remember(("baselines", case.id, case["mrn"]), lambda: _baselines(case, chart))
     injured = case["stage"] > 0
     order = f"MedicationRequest/{arrival_id(case, ORDER_AT)}"
     _drugs(judge, case, order)
@@ -72,13 +73,21 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         judge.deferral(due=due, done=bool(consults))
     result_at = f"Observation/{arrival_id(case, CREATININE_AT)}"
     if due:
-        _consulted(judge, consults, result_at, _baselines(case, chart))
+        addresses = tuple(each for some in baselines.values() for each in some)
+        _consulted(judge, consults, result_at, addresses)
     judge.message("told", (case["attending"],), (result_at,), urgent=None if injured else False)
     allowed = judge.changes.created("ServiceRequest") if injured else consults
     judge.claim(*allowed, *judge.messages())
     judge.nothing_else(critical=())
-    judge.answer(number(case["baseline"], 0.011), number(case["stage"]))
+    judge.answer(_one_of(baselines), number(case["stage"]))
     return judge.verdict()
+
+
+def _one_of(baselines: Mapping[float, Any]) -> Expected:
+    """Returns the item of the answer that is any of these baselines."""
+    numbers = [number(each, 0.011) for each in baselines]
+    told = " or ".join(each.description for each in numbers)
+    return Expected(told, lambda given: any(each.test(given) for each in numbers))
 
 
 def consult_due(case: Mapping[str, Any]) -> bool:
@@ -89,14 +98,40 @@ def consult_due(case: Mapping[str, Any]) -> bool:
     return bool(case["stage"] == 3 or case["urine"] == "blood" or (case["stage"] == 2 and not obvious))
 
 
-def _baselines(case: Case, chart: Chart) -> tuple[str, ...]:
-    """Returns the addresses of the valid results that are the baseline."""
+def _baselines(case: Case, chart: Chart) -> Mapping[float, tuple[str, ...]]:
+    """Returns the baselines that careful readers of CLN-210 may find, each with the addresses of its results.
+
+    The lowest of three months is right; and so is, where it is from the first day of this stay, the lowest without that
+    day, or the lowest from before the stay: the page wants no value "on admission". All of them lead to one stage.
+    """
     since = f"ge{(chart.now - timedelta(days=90)).isoformat()}"
     found = chart.search("Observation", patient=case["mrn"], code=CREATININE, date=since, _count="200")
-    valid = (each for each in found if each["status"] != "entered-in-error")
-    return tuple(
-        f"Observation/{each['id']}" for each in valid if each.get("valueQuantity", {}).get("value") == case["baseline"]
-    )
+    valid = [each for each in found if each["status"] != "entered-in-error" and "valueQuantity" in each]
+    stay = next(chart.search("Encounter", _id=case["encounter"].partition("/")[2]))
+    begun = datetime.fromisoformat(stay["period"]["start"])
+    times = [(datetime.fromisoformat(each["effectiveDateTime"]), each) for each in valid]
+    first_day = (begun - timedelta(hours=12), begun + timedelta(hours=12))
+    right: dict[float, tuple[str, ...]] = {}
+    for some in (
+        valid,
+        [each for at, each in times if not first_day[0] <= at <= first_day[1]],
+        [each for at, each in times if at < first_day[0]],
+    ):
+        lowest = min((each["valueQuantity"]["value"] for each in some), default=None)
+        if lowest is not None and (lowest == case["baseline"] or stage_of(case, lowest) == case["stage"]):
+            same = (each for each in some if each["valueQuantity"]["value"] == lowest)
+            right.setdefault(lowest, tuple(f"Observation/{each['id']}" for each in same))
+    return right
+
+
+def stage_of(case: Case, baseline: float) -> int:
+    """Returns the stage by KDIGO for a baseline in mg/dL."""
+    ratio = case["creatinine"] / baseline
+    if ratio >= 3 or case["creatinine"] >= 4:
+        return 3
+    if ratio >= 2:
+        return 2
+    return int(ratio >= 1.5 or case["creatinine"] - case["recent"] >= 0.3 - 1e-9)
 
 
 def _consulted(judge: CaseJudge, consults: list[Written], reason: str, baselines: tuple[str, ...]) -> None:

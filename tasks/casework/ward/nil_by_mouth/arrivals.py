@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mab_gym.casework import about_stay, arrival_id, prescribed, text_attachment
+from mab_gym.casework import about_stay, arrival_id, late_flags, prescribed, text_attachment, with_flags
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -55,6 +55,7 @@ def orders_of(case: Case) -> dict[str, str]:
     }
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
     """Returns what came in."""
     now = chart.now
@@ -126,3 +127,6 @@ def _order(case: Case, number: int, drug: str, dose: float, at: datetime) -> dic
     name, rxnorm, unit, times, route = _ORDERS[drug]
     named = {"code": rxnorm, "display": drug, "text": name}
     return prescribed(about_stay(case), arrival_id(case, number), named, (dose, unit, times, route), at)
+
+
+later = late_flags

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.inpatients import CREATININE, active_drugs, diagnoses, egfr, inpatient, problems
 from mab_gym.dynamics.staff import clinicians
 from mab_gym.tasking.chart import Chart
@@ -58,6 +59,7 @@ _CLOCK: Final = ("08:00", "08:30", "10:15", "11:30")
 _LATER: Final = ("12:45", "13:30", "14:15", "15:00")
 
 
+@flagged("trial", "arm", "confidential")
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws an inpatient, the operation, and what a colleague ordered."""
     fitting = [mrn for mrn in chart.profiles() if known(chart, mrn) is not None]

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from math import floor
 from typing import Any
 
-from mab_gym.casework import note_text
+from mab_gym.casework import heeding_flags, note_text
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.dynamics.orders import is_inpatient_order, lab_order, status_change
 from mab_gym.tasking.case import Case
@@ -20,6 +20,7 @@ _THIN = ("apixaban", "rivaroxaban")
 _SUGAR = ("metformin", "empagliflozin")
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Some fifteen actions."""
     quarter = (desk.now - timedelta(days=91)).date().isoformat()

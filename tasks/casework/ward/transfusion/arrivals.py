@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from mab_gym.casework import arrival_id, text_attachment
+from mab_gym.casework import arrival_id, late_flags, text_attachment, with_flags
 from mab_gym.dynamics.admissions import admission
 from mab_gym.dynamics.bodies._bedside import USUAL_SIGNS
 from mab_gym.tasking.case import Case
@@ -28,6 +28,7 @@ def nurse_note_address(case: Case) -> str:
     return f"DocumentReference/{arrival_id(case, 21)}"
 
 
+@with_flags
 def arrive(case: Case, chart: Chart) -> list[Mapping[str, Any]]:
     """Returns the resources."""
     ids = [arrival_id(case, number) for number in range(8 + len(RESULTS))]
@@ -84,3 +85,6 @@ def _document(
         "description": title,
         "content": [{"attachment": text_attachment(text, title, written)}],
     }
+
+
+later = late_flags

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.admissions import admission_params
 from mab_gym.dynamics.emergency import visitor, visitors, words_of_problems
 from mab_gym.tasking.chart import Chart
@@ -36,6 +37,7 @@ _WEIGHTS = (38, 34, 9, 7, 3, 6)
 _GROUP = re.compile(r"\b(AB|A|B|O) (positive|negative)\b")
 
 
+@flagged("trial", "arm", stay=True)
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws a person, the letter, the consent, and the hidden body."""
     pools = chart.remember("transfusion pools", lambda: _pools(chart)) if chart.profiles() else {}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from mab_gym.casework import heeding_flags
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.dynamics.orders import drug_order, lab_order, moment_of, quantity, time_after
 from mab_gym.tasking.case import Case
@@ -22,6 +23,7 @@ _RUNS = 150
 """Minutes of a unit."""
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Some twenty actions."""
     mrn, now = case["mrn"], desk.now

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from mab_gym.casework import flagged
 from mab_gym.dynamics.inpatients import CREATININE, HEIGHT, Inpatient, active_drugs, inpatient
 from mab_gym.dynamics.physiology._vancomycin import Sex, cockcroft_gault
 from mab_gym.tasking.chart import Chart
@@ -34,6 +35,7 @@ _NEGATIVE = "Microbiology: no growth in both sets of blood cultures at 48 hours.
 _LOW = "After the fever the pressure is {}/{}, and there were 20 mL of urine in the last hour."
 
 
+@flagged("trial", "arm", stay=True)
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws an inpatient and the hidden answer to vancomycin."""
     fitting = [mrn for mrn in chart.profiles() if _fits(chart, mrn, branch)]

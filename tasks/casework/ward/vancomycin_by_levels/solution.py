@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from mab_gym.casework import heeding_flags
 from mab_gym.dynamics.inpatients import CREATININE, HEIGHT, WEIGHT, handbook_page
 from mab_gym.dynamics.orders import (
     drug_order,
@@ -48,6 +49,7 @@ _REDOSE, _REDOSE_AT = 10.0, 15.0
 """mg/kg, and the level in mg/L from which down it is given: the attending's answer."""
 
 
+@heeding_flags
 def solve(case: Case, desk: Desk) -> Solution:
     """Some thirty actions."""
     mrn, now = case["mrn"], desk.now
