@@ -40,14 +40,17 @@ Arrive = Callable[[Case, Chart], Sequence[Mapping[str, Any]]]
 Solve = Callable[[Case, Desk], Solution]
 
 
-def flagged(*kinds: str, stay: bool = False) -> Callable[[Draw], Draw]:
+def flagged(*kinds: str, stay: bool = False, after: tuple[int, int] = _REQUESTS) -> Callable[[Draw], Draw]:
     """Decorates ``draw``: some of a case's people have a flag of these kinds, active or not, now or later.
 
     Args:
         kinds: Names of `FLAG_KINDS` whose duties the family's work may call for.
         stay: True for families on the clock. What is drawn or done there cannot be put right hours later, so that only
             flags come late whose authors are told at the end.
+        after: The least and the most of the agent's requests after which a flag comes or ends, without a clock; sooner
+            where the work is short.
     """
+    late = _MINUTES if stay else after
 
     def decorate(draw: Draw) -> Draw:
         @functools.wraps(draw)
@@ -55,7 +58,9 @@ def flagged(*kinds: str, stay: bool = False) -> Callable[[Draw], Draw]:
             params = draw(chart, rng, branch)
             if params is None:
                 return None
-            return {**params, "flag_kinds": list(kinds), "flags": list(_plant(chart, params, kinds, stay))}
+            may_change = [kind for kind in kinds if FLAG_KINDS[kind].is_told or not stay]
+            planted = list(_plant(chart, params, kinds, may_change, late))
+            return {**params, "flag_kinds": list(kinds), "flags_late": bool(may_change), "flags": planted}
 
         return drawn
 
@@ -63,7 +68,7 @@ def flagged(*kinds: str, stay: bool = False) -> Callable[[Draw], Draw]:
 
 
 def _plant(
-    chart: Chart, params: Mapping[str, Any], kinds: Sequence[str], stay: bool = False
+    chart: Chart, params: Mapping[str, Any], kinds: Sequence[str], may_change: Sequence[str], late: tuple[int, int]
 ) -> Iterator[dict[str, Any]]:
     """Draws flags by a generator of their own, so that the rest of a case does not depend on them."""
     known = json.dumps(params, sort_keys=True, default=str)
@@ -77,20 +82,20 @@ def _plant(
             chosen = rng.sample(people, (len(people) + 1) // 2)
         for mrn in chosen:
             found = {"mrn": mrn, "kind": kind, "author": rng.choice(nurses), "days": rng.randrange(20, 400)}
-            found |= _state(rng, may_change=FLAG_KINDS[kind].is_told or not stay, stay=stay)
+            found |= _state(rng, late if kind in may_change else None)
             if not _has(chart, mrn, kind):
                 yield found
 
 
-def _state(rng: random.Random, *, may_change: bool, stay: bool) -> dict[str, int]:
+def _state(rng: random.Random, late: tuple[int, int] | None) -> dict[str, int]:
     """Draws if a flag ended days ago, comes or ends while the agent works, or is there all the time."""
-    ended, later = rng.randrange(3, 16), rng.randint(*(_MINUTES if stay else _REQUESTS))
+    ended, later = rng.randrange(3, 16), rng.randint(*(late or _REQUESTS))
     if rng.random() >= _ACTIVE:
         return {"ended": ended}
     turn = rng.random()
-    if may_change and turn < _COMES:
+    if late and turn < _COMES:
         return {"comes": later}
-    return {"ends": later} if may_change and turn < _COMES + _ENDS else {}
+    return {"ends": later} if late and turn < _COMES + _ENDS else {}
 
 
 def people_of(params: Mapping[str, Any]) -> list[str]:
@@ -218,7 +223,7 @@ def _heed(case: Case, desk: Desk, inner: Solution) -> Solution:
             action = inner.send(reply)
     except StopIteration:
         return
-    if desk.rule("flag_late", True, lambda: False):
+    if case.params.get("flags_late", True) and desk.rule("flag_late", True, lambda: False):
         yield from work.look(case)
     yield from work.put_right()
     for message in work.messages():
@@ -251,7 +256,8 @@ class _Work:
         desk.decide("the active flags that ask for something", [FLAG_KINDS[kind].text for kind in kinds])
         for kind in kinds:
             if kind not in self._read:
-                self._read[kind] = desk.rule(f"flag_{kind}", True, lambda: False)
+                own = kind in case.params.get("flag_kinds", ())
+                self._read[kind] = not own or desk.rule(f"flag_{kind}", True, lambda: False)
                 if self._read[kind]:
                     yield desk.get("DocumentReference", **handbook_page(FLAG_KINDS[kind].page))
         self._flags = {whom: [flag for flag in flags if self._read[flag.kind]] for whom, flags in found.items()}

@@ -34,7 +34,7 @@ def family(name: str) -> Family:
 
 def plain(case: Case) -> Case:
     """The case without flags on charts, for solutions that heed none."""
-    params = {name: value for name, value in case.params.items() if name not in ("flags", "flag_kinds")}
+    params = {name: value for name, value in case.params.items() if not name.startswith("flag")}
     return replace(case, params=params)
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from mab_gym.tasking.case import Case
 from tests.casework.administration.actions import body_of, changed
-from tests.casework.playing import Played, family, play
+from tests.casework.playing import Played, family, plain, play
 
-CASES = family("prior_authorization").cases
+CASES = tuple(map(plain, family("prior_authorization").cases))
 
 
 def of(decision: str) -> Case:

@@ -9,9 +9,9 @@ import pytest
 
 from mab_gym.tasking.case import Case
 from tests.casework.administration.actions import body_of, changed
-from tests.casework.playing import family, play
+from tests.casework.playing import family, plain, play
 
-CASES = family("release_of_information").cases
+CASES = tuple(map(plain, family("release_of_information").cases))
 
 
 def of(kind: str) -> tuple[Case, dict[str, Any]]:

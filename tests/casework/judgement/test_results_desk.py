@@ -7,7 +7,7 @@ import json
 from mab_gym.actions import Post, parse_action, render
 from mab_gym.casework import arrival_id
 from mab_gym.tasking.case import Case
-from tests.casework.playing import Played, family, play, say, scenario
+from tests.casework.playing import Played, family, plain, play, say, scenario
 
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 NAME = "results_desk"
@@ -22,7 +22,7 @@ def writes(run: Played) -> list[str]:
 
 
 def test_a_call_may_be_made_to_each_alone_and_to_more() -> None:
-    for case in cases():
+    for case in map(plain, cases()):
         run = play(case)
         told: list[str] = []
         for each in writes(run):

@@ -8,7 +8,7 @@ import pytest
 
 from mab_gym.actions import Patch, Post, Put, parse_action, render
 from mab_gym.tasking.case import Case
-from tests.casework.playing import family, play, say, scenario
+from tests.casework.playing import family, plain, play, say, scenario
 
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 NAME = "followup_booking"
@@ -20,7 +20,7 @@ def cases(branch: str = "") -> list[Case]:
 
 def test_a_visit_may_be_moved_by_put() -> None:
     """The booking that comes too late gets another slot in place of being cancelled."""
-    for case in cases("booked_late"):
+    for case in map(plain, cases("booked_late")):
         late: list[str] = []
 
         def change(action: str, case: Case = case, late: list[str] = late) -> str | None:

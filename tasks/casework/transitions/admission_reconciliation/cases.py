@@ -48,7 +48,7 @@ _ELSEWHERE: Final = (
 _MONTHS: Final = ("August", "September", "October")
 
 
-@flagged("confidential", "trial")
+@flagged("confidential", "trial", after=(5, 11))
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws a person, what is really taken, and who says what."""
     found = [mrn for mrn in chart.profiles() if (one := person(chart, mrn)) is not None and _fits(one, branch)]

@@ -42,7 +42,7 @@ FINDINGS: Final = (
 )
 
 
-@flagged("complex", "confidential")
+@flagged("complex", "confidential", after=(5, 11))
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws a person who goes home, and how the drugs are changed."""
     found = [mrn for mrn in chart.profiles() if person(chart, mrn) is not None]

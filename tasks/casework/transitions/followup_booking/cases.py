@@ -53,7 +53,7 @@ class Person:
     renin: bool
 
 
-@flagged("complex", "interpreter")
+@flagged("complex", "interpreter", after=(5, 11))
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws a person, what limits the visits, and what is booked already."""
     known = clinics(chart)

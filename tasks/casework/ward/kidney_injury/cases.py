@@ -49,7 +49,7 @@ def morning(now: datetime) -> datetime:
     return now.replace(hour=7, minute=30, second=0, microsecond=0)
 
 
-@flagged("trial", "arm")
+@flagged("trial", "arm", after=(5, 11))
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws an inpatient, the creatinine, and what else came in."""
     fitting = [mrn for mrn in chart.profiles() if known(chart, mrn) is not None]

@@ -59,7 +59,7 @@ _CLOCK: Final = ("08:00", "08:30", "10:15", "11:30")
 _LATER: Final = ("12:45", "13:30", "14:15", "15:00")
 
 
-@flagged("trial", "arm", "confidential")
+@flagged("trial", "arm", "confidential", after=(5, 11))
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws an inpatient, the operation, and what a colleague ordered."""
     fitting = [mrn for mrn in chart.profiles() if known(chart, mrn) is not None]
