@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -35,6 +36,12 @@ _REFUSALS_TOLD: Final = 5
 """Orders that one message names as not carried out; further ones are counted."""
 _TARGET_KEPT: Final = 200
 """Characters of a request's target that the record of the stay keeps."""
+_NURSING: Final = re.compile(
+    r"bladder\W{1,3}scan|post-?\W?void|isolation|(?:contact|droplet|airborne|fall|seizure)\W{1,3}precaution|"
+    r"(?:fluid|urine)\W{1,3}(?:balance|output)|intake and output|daily weight|physical therap|wound care",
+    re.IGNORECASE,
+)
+"""Names of what nurses do on the ward without a report: nobody says that it is no test."""
 MOST_ACTIONS: Final = 10_000
 """Requests that the record of a stay keeps."""
 
@@ -239,11 +246,16 @@ class ClockedSession:
                 self._messages.take_consult(address, write.resource)
             return
         active = write.resource is not None and write.resource.get("status") == "active"
-        if active and self._ward.limit_fluid(" ".join(map(str, words_of((write.resource or {}).get("code"))))):
+        words = " ".join(map(str, words_of((write.resource or {}).get("code"))))[:_TARGET_KEPT]
+        if active and self._ward.limit_fluid(words):
             self._hospital.note(address, "accepted", "fluid limit")
             return
-        if not self._examinations.take(address, write.resource):
-            self._laboratory.take(address, write.resource)
+        if self._examinations.take(address, write.resource):
+            return
+        if active and _NURSING.search(words):
+            self._hospital.note(address, "accepted", "nursing")
+            return
+        self._laboratory.take(address, write.resource)
 
     def _is_ours(self, resource: Mapping[str, Any] | None, element: str = "subject") -> bool:
         """Tells if a resource is about this stay's patient; one that was deleted may be."""

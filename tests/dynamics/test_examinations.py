@@ -92,3 +92,22 @@ def test_without_studies_the_laboratory_says_that_it_does_none() -> None:
     ward = Ward()
     ward.post(request("Chest X-ray"))
     assert any("no test that this laboratory does" in each.text for each in ward.told.messages)
+
+
+@pytest.mark.parametrize(
+    "words", ["Bladder scan", "Contact isolation", "Daily weights", "Fluid balance", "Fall precautions"]
+)
+def test_nobody_says_of_what_nurses_do_that_it_is_no_test(words: str) -> None:
+    ward = Ward(studies=lambda key, told: "")
+    ward.post(request(words))
+    assert not ward.told.messages
+    assert [(each.what, each.text) for each in ward.told.orders] == [("accepted", "nursing")]
+
+
+@pytest.mark.parametrize("words", ["Creatinine, urine", "Urine creatinine", "Creatinine [Mass/volume] in Urine"])
+def test_a_test_of_urine_is_not_drawn_from_blood(words: str) -> None:
+    ward = Ward()
+    ward.post(request(words))
+    ward.wait(3, "h")
+    assert not ward.found("Observation")
+    assert any("no test that this laboratory does" in each.text for each in ward.told.messages)
