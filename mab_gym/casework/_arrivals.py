@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mab_gym.tasking._arrivals import arrival_id, note_text, text_attachment
+from mab_gym.tasking._arrivals import arrival_id, entered, note_text, text_attachment
 
-__all__ = ["arrival_id", "note_text", "text_attachment"]
+__all__ = ["arrival_id", "entered", "note_text", "text_attachment"]

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from mab_gym.actions import ALL_VERBS, Finish, Patch, Post, Put, parse_action
-from mab_gym.casework._arrivals import arrival_id
+from mab_gym.casework._arrivals import arrival_id, entered
 from mab_gym.casework._flags import FLAG_KINDS, Flag, FlagKind, active_flags, flags_on_chart
 from mab_gym.casework.reading import patient_of
 from mab_gym.dynamics.inpatients import handbook_page
@@ -121,11 +121,11 @@ def _has(chart: Chart, mrn: str, kind: str) -> bool:
 
 
 def with_flags(arrive: Arrive) -> Callable[[Case, Chart], list[Any]]:
-    """Decorates ``arrive``: the case's flags are on the charts, behind all else that came in."""
+    """Decorates ``arrive``: flags are on the charts behind all else, and everything was entered when it was made."""
 
     @functools.wraps(arrive)
     def arrived(case: Case, chart: Chart) -> list[Any]:
-        return [*arrive(case, chart), *planted(case, chart)]
+        return [entered(each, chart.now) for each in (*arrive(case, chart), *planted(case, chart))]
 
     return arrived
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from mab_gym.tasking.case import Case
@@ -42,6 +43,46 @@ def _share(case: Case) -> int:
         _KNOWN.clear()
     _KNOWN[id(case)] = case, found
     return found
+
+
+_MADE: Final = (
+    "issued", "authoredOn", "sent", "recordedDate", "recorded", "created", "dateTime", "date", "effectiveDateTime",
+    "occurrenceDateTime", "whenHandedOver",
+)  # fmt: skip
+"""Elements that say when a resource was made, the surest first."""
+_LOADED: Final = datetime(2024, 6, 2, 4, tzinfo=UTC)
+"""The night in which the hospital's older records were loaded; nothing was entered before."""
+
+
+def entered(resource: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Returns a resource that came in with a case, entered when it was made.
+
+    With the time of the episode's beginning in ``meta.lastUpdated``, one search would tell what came in from what had
+    been there.
+
+    Args:
+        resource: The resource.
+        now: The record system's clock.
+    """
+    at = next((found for name in _MADE if (found := _time(resource.get(name))) is not None), None)
+    if at is None:
+        at = _time((resource.get("period") or {}).get("end")) or _time((resource.get("period") or {}).get("start"))
+    if at is None:
+        return dict(resource)
+    share = zlib.crc32(str(resource.get("id")).encode())
+    entry = at + timedelta(milliseconds=share % 240_000)
+    if entry < _LOADED:
+        entry = _LOADED + timedelta(milliseconds=share % 14_400_000)
+    written = min(entry, now).astimezone(now.tzinfo).isoformat(timespec="milliseconds")
+    return {**resource, "meta": {**resource.get("meta", {}), "lastUpdated": written}}
+
+
+def _time(written: Any) -> datetime | None:
+    """Returns the time of a dateTime; None for a date alone, and for what is none."""
+    if not isinstance(written, str) or len(written) < 19:
+        return None
+    found = datetime.fromisoformat(written)
+    return found if found.tzinfo is not None else None
 
 
 def text_attachment(text: str, title: str, created: str) -> dict[str, Any]:

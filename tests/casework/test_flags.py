@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -262,3 +262,15 @@ def test_flags_come_in_with_the_case_and_differ_in_nothing_but_what_they_say() -
             assert ("id" in late.resource) == (late.resource["status"] == "inactive")
             assert datetime.fromisoformat(one["period"]["start"]) < NOW
     assert not planted(plain(family("kidney_injury").cases[0]), scenario().chart)
+
+
+@pytest.mark.parametrize("name", FLAGGED)
+def test_the_time_of_entry_does_not_tell_what_came_in_with_a_case(name: str) -> None:
+    now = scenario().chart.now
+    arrive = family(name).arrive
+    assert arrive is not None
+    for case in family(name).cases[:3]:
+        for one in arrive(case, scenario().chart):
+            made = next((one[each] for each in ("issued", "authoredOn", "sent", "date") if each in one), "")
+            if len(made) > 10 and datetime.fromisoformat(made) < now - timedelta(days=1):
+                assert datetime.fromisoformat(one["meta"]["lastUpdated"]) < now - timedelta(hours=12)
