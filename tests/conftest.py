@@ -55,6 +55,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Shares(config, log)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the option by which one run leaves to another what it could not play."""
+    parser.addoption(
+        "--skipped-to", metavar="FILE", help="write the ids of skipped tests, one a line; pytest @FILE plays them"
+    )
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
@@ -68,6 +75,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("skipped: how many, and why")
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"{count:5}  {' '.join(reason.split())}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Writes which tests were skipped, where somebody asks for it."""
+    path = session.config.getoption("--skipped-to")
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if path and reporter is not None and not hasattr(session.config, "workerinput"):
+        skipped = {report.nodeid for report in reporter.stats.get("skipped", [])}
+        Path(path).write_text("".join(f"{each}\n" for each in sorted(skipped)), encoding="utf-8")
 
 
 def hear_ctrl_c() -> None:
