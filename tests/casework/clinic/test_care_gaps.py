@@ -38,6 +38,14 @@ def state(topic: str, **more: Any) -> str | None:
         ("colorectal", {"born": date(1985, 1, 1)}, "never"),
         ("colorectal", {"elsewhere": {"colonoscopy": (date(2020, 6, 15), 10.0)}}, "elsewhere"),
         ("colorectal", {"elsewhere": {"colonoscopy": (date(2015, 6, 15), 5.0)}}, "due"),
+        (
+            "colorectal",
+            {
+                "exams": [("colonoscopy", date(2016, 1, 8), "normal")],
+                "elsewhere": {"colonoscopy": (date(2019, 5, 15), 5.0)},
+            },
+            None,
+        ),
         ("influenza", {"vaccines": [("influenza, high-dose", date(2023, 10, 1))]}, "due"),
         ("influenza", {"vaccines": [("influenza, seasonal", date(2024, 10, 1))]}, "done"),
         ("zoster", {"vaccines": [("zoster vaccine, recombinant", date(2022, 10, 1))]}, "due"),

@@ -168,6 +168,8 @@ def _colorectal(person: Person, today: date) -> str | None:
         return None
     seen = person.seen("colonoscopy")
     if seen:
+        if "colonoscopy" in person.elsewhere and person.elsewhere["colonoscopy"][0] > seen[0][0]:
+            return None  # the later one may ask for another sooner
         plain = any(word in seen[0][1] for word in ("normal", "diverticulosis"))
         return DONE if _years(seen[0][0], today) < (9.5 if plain else 2.5) else None
     if "colonoscopy" in person.elsewhere:
