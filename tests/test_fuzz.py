@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 from tests.processes import unmeasured
 
 SCRIPTS = ROOT / "scripts"
-ACTIONS = 20_000
+ACTIONS = 6_000
 Answers = Callable[[FhirSession, Request], Response]
 
 
@@ -70,7 +70,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answers], None]:
 
 @pytest.mark.once
 @pytest.mark.timeout(1200)
-def test_twenty_thousand_actions_show_nothing() -> None:
+def test_thousands_of_actions_show_nothing() -> None:
     # Twice the tenth of a second that an action may take: on a slow machine the dearest validations take 0.13.
     more = ["--workers", "1", "--most-seconds", "0.2"]
     command = [sys.executable, str(SCRIPTS / "_fuzz.py"), "--actions", str(ACTIONS), "--seed", "20", *more]

@@ -72,8 +72,14 @@ def test_every_rule_bites(name: str) -> None:
     assert applied - set(found.excused) == set(found.rules) - set(found.excused)
     blunt = {}
     for rule in sorted(applied):
-        lost = sum(not play(case, careless=rule).solved for case in found.cases)
-        if lost < LEAST_BITE * FROZEN and rule not in found.excused:
+        if rule in found.excused:
+            continue
+        lost = 0
+        for case in found.cases:  # no more than it takes
+            lost += not play(case, careless=rule).solved
+            if lost >= LEAST_BITE * FROZEN:
+                break
+        else:
             blunt[rule] = lost
     assert blunt == {}
 

@@ -47,7 +47,7 @@ def arrive(case: Case, chart: Chart) -> list[dict[str, Any]]:
             days = (33 + 4 * place, 5 + place)[offset]
             sent = (chart.now - timedelta(days=days, hours=3 * place, minutes=7)).isoformat()
             # The number does not tell which is the newer one.
-            swapped = int(visit["mrn"][-1]) % 2
+            swapped = int(visit["mrn"][-2]) % 2  # the last digit of a record number is even
             found.append(_message(case, number + 2 + (1 - offset if swapped else offset), visit["mrn"], words, sent))
     return found
 
