@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 import json
 import random
+import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -36,6 +37,7 @@ __all__ = ["Shift"]
 
 HOUSE: Final = "house.md"
 """The text that all families of casework share; it stands in a shift's prompt once."""
+_SPACES: Final = re.compile(" {2,}")
 _TRIES: Final = 60
 """Draws of a job until its people are in no other job; then all jobs are drawn anew."""
 _STARTS: Final = 4
@@ -147,7 +149,8 @@ class Shift:
         for place, job in enumerate(self.jobs_of(case), start=1):
             alone = replace(job.family, pages=(), context=job.family.context.replace(house, "").strip())
             context, question = alone.prompt(job.case, now)
-            told.append(f"Job {place}: {question[:1].upper()}{question[1:]}\nIn job {place}: {context.strip()}")
+            context = _SPACES.sub(" ", context.strip())
+            told.append(f"Job {place}: {question[:1].upper()}{question[1:]}\nIn job {place}: {context}")
         return "\n\n".join(told)
 
     # --- what comes in ------------------------------------------------------------------------------------------------

@@ -95,6 +95,7 @@ def test_the_prompt_says_what_all_share_once_and_each_job_in_its_place(name: str
         for knowledge in ("handbook", "prompt", "none"):
             text = "\n".join(found.prompt(case, "noon", knowledge=knowledge))
             assert text.count("FHIR R4") == 1
+            assert "  " not in text.replace(told_protocol(found.pages, knowledge), "")
             assert text.count(told_protocol(found.pages, knowledge)) == 1
             places = [text.index(f"\nJob {number}: ") for number in range(1, case["count"] + 1)]
             assert places == sorted(places)
