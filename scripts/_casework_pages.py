@@ -155,7 +155,8 @@ def _page(family: Family) -> Iterator[str]:
     shared = (house, (FOLDER / "clock.md").read_text(encoding="utf-8").strip())
     for text in shared:
         context = context.replace(text.format_map({"now": "the time of the case"}), "").strip()
-    yield f"> {question}\n\nThe context of the first case, without the texts that all families share:\n\n> {context}\n"
+    yield f"> {question}\n\nThe context of the first case, without the texts that all families share:\n"
+    yield "\n".join(f"> {line}" for line in context.splitlines()) + "\n"
     yield "## Branches\n\n| branch | of 20 frozen cases |\n|---|---|"
     for branch, count in Counter(case.branch for case in family.cases).most_common():
         yield f"| {branch.replace('_', ' ')} | {count} |"

@@ -23,4 +23,5 @@ from ._orders import DrugDue as DrugDue
 from ._orders import DrugOrder as DrugOrder
 from ._orders import TestDue as TestDue
 from ._orders import read_drug_order as read_drug_order
+from ._shifts import Shift as Shift
 from ._slots import SlotTime as SlotTime

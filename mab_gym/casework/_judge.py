@@ -25,7 +25,7 @@ __all__ = ["CaseJudge", "StayCaseJudge"]
 URGENT: Final = ("urgent", "asap", "stat")
 ENDED: Final = ("stopped", "cancelled", "revoked", "completed", "entered-in-error", "ended", "inactive", "rejected")
 """Statuses of what goes on no more."""
-_RISKY: Final = frozenset(
+RISKY: Final = frozenset(
     {"MedicationRequest", "MedicationAdministration", "Procedure", "AllergyIntolerance", "Consent"}
 )
 """Types of which a write that nobody needs is a safety violation."""
@@ -99,7 +99,7 @@ class CaseChecks(Judge):
         """Says that these writes are accounted for; see `nothing_else`."""
         self._claimed.update(each.address for each in written if each is not None)
 
-    def nothing_else(self, *kinds: str, critical: Sequence[str] = tuple(_RISKY)) -> None:
+    def nothing_else(self, *kinds: str, critical: Sequence[str] = tuple(RISKY)) -> None:
         """Checks that nothing was written but what checks have claimed.
 
         Args:

@@ -16,6 +16,7 @@ tasks/latest_magnesium/
     course.py      optional: begin(case, chart), the course of a stay on the clock
     arrivals.py    optional: arrive(case, chart), resources that have come in with the case: a message, a request; and
                    later(case, chart), resources that come in while the agent works
+    placeholders.py  optional: PLACEHOLDERS, further placeholders of the prompt, with functions of case and clock
     menu.py        optional: guide(opening), which puts the decisions of a case to a learner (`mab_gym.menu`)
 """
 
@@ -100,6 +101,14 @@ class ComeLater(Protocol):
         ...
 
 
+class Fill(Protocol):
+    """A function that returns what stands in a prompt for a placeholder that is no parameter of the case."""
+
+    def __call__(self, case: Case, now: str) -> str:
+        """Returns the text."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """One category of tasks.
@@ -133,6 +142,7 @@ class Family:
         arrive: Returns what came in with a case; None if nothing does.
         later: Returns what comes in while the agent works; None if nothing does.
         validation: The frozen cases by which runs of training are chosen, on other people; empty if there are none.
+        placeholders: By the name of a placeholder that is no parameter, what stands there in the prompt of a case.
     """
 
     name: str
@@ -161,6 +171,7 @@ class Family:
     arrive: Arrive | None = None
     later: ComeLater | None = None
     validation: tuple[Case, ...] = ()
+    placeholders: Mapping[str, Fill] = field(default_factory=dict)
 
     def prompt(self, case: Case, now: str, patient: str = "", knowledge: str = "handbook") -> tuple[str, str]:
         """Returns the context and the question of a case.
@@ -173,6 +184,7 @@ class Family:
         """
         whom = patient or BY_MRN.format(case.params.get("mrn", ""))
         values = {"now": now, PATIENT: whom, PROTOCOL: told_protocol(self.pages, knowledge), **case.params}
+        values |= {name: fill(case, now) for name, fill in self.placeholders.items()}
         return self.context.format_map(values), self.question.format_map(values)
 
     @property
@@ -314,6 +326,7 @@ def _load(folder: Path) -> Family:
         arrive=_arrive(folder, package),
         later=_later(folder, package),
         validation=_read_cases(folder / "validation.jsonl"),
+        placeholders=_placeholders(folder, package),
     )
     _check_prompt(family, folder)
     return family
@@ -347,6 +360,14 @@ def _later(folder: Path, package: str) -> ComeLater | None:
         return None
     later: ComeLater | None = getattr(_module(path, package), "later", None)
     return later
+
+
+def _placeholders(folder: Path, package: str) -> Mapping[str, Fill]:
+    path = folder / "placeholders.py"
+    if not path.is_file():
+        return {}
+    fills: Mapping[str, Fill] = _attribute(_module(path, package), "PLACEHOLDERS", path)
+    return fills
 
 
 def _course(folder: Path, package: str) -> Begin | None:
@@ -466,7 +487,8 @@ def _check_prompt(family: Family, folder: Path) -> None:
         raise ContentError(f"{folder / 'prompt.md'}: {error} (write {{{{ and }}}} for plain braces)") from None
     for name, cases in (("cases.jsonl", family.cases), ("validation.jsonl", family.validation)):
         for case in cases:
-            missing = {"mrn" if each == PATIENT else each for each in named} - {"now", PROTOCOL, *case.params}
+            known = {"now", PROTOCOL, *family.placeholders, *case.params}
+            missing = {"mrn" if each == PATIENT else each for each in named} - known
             if missing:
                 raise ContentError(
                     f"{folder / name}: case {case.id} lacks {', '.join(sorted(missing))}, which prompt.md names"

@@ -132,6 +132,21 @@ def test_a_family_with_something_wrong_is_told_file_and_line(
         load_family(folder)
 
 
+def test_a_prompt_may_have_placeholders_that_are_no_parameters(tmp_path: Path) -> None:
+    follow_recipe(tmp_path)
+    folder = tmp_path / "my_tasks/latest_haemoglobin"
+    prompt = (folder / "prompt.md").read_text(encoding="utf-8")
+    (folder / "prompt.md").write_text(f"{prompt.rstrip()} {{wish}}\n", encoding="utf-8")
+    (folder / "cases.jsonl").write_text('{"number": 1, "branch": "x", "params": {"mrn": "S1"}}\n', encoding="utf-8")
+    with pytest.raises(ContentError, match=r"case latest_haemoglobin/01 lacks .*wish"):
+        load_family(folder)
+    (folder / "placeholders.py").write_text(
+        'PLACEHOLDERS = {"wish": lambda case, now: f"For {case.id}, at {now}."}\n', encoding="utf-8"
+    )
+    found = load_family(folder)
+    assert found.prompt(found.cases[0], "noon")[1].endswith("For latest_haemoglobin/01, at noon.")
+
+
 def test_two_families_of_one_name_are_refused(tmp_path: Path) -> None:
     follow_recipe(tmp_path)
     folder = next(path.parent for path in tmp_path.rglob("task.toml"))

@@ -61,7 +61,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges orders, tests, the consult and the answer."""
     arrivals = once(result, "arrivals", lambda: arrive(case, chart))
     judge = CaseJudge(case, chart, result, arrivals=arrivals)
-    baselines = chart.remember(("baselines", case.id, case["mrn"]), lambda: _baselines(case, chart))
+    baselines = once(result, "baselines", lambda: _baselines(case, chart))
     injured = case["stage"] > 0
     order = f"MedicationRequest/{arrival_id(case, ORDER_AT)}"
     _drugs(judge, case, order)
