@@ -38,6 +38,8 @@ __all__ = ["Shift"]
 HOUSE: Final = "house.md"
 """The text that all families of casework share; it stands in a shift's prompt once."""
 _SPACES: Final = re.compile(" {2,}")
+_DESKS: Final = ("desk", "resident", "clerk", "pharmacist")
+"""Names of params of jobs that say whose queue is worked off."""
 _TRIES: Final = 60
 """Draws of a job until its people are in no other job; then all jobs are drawn anew."""
 _STARTS: Final = 4
@@ -93,7 +95,7 @@ class Shift:
         return _loaded(self.folder / place)
 
     def draw(self, chart: Chart, rng: random.Random, branches: Mapping[str, Sequence[str]]) -> Mapping[str, Any] | None:
-        """Draws a shift: one case of each of some families, in any order, and nobody in two of them.
+        """Draws a shift: one case of each of some families, in any order, and no person in two of them.
 
         Args:
             chart: The chart to draw from.
@@ -122,7 +124,7 @@ class Shift:
             for _ in range(_TRIES):
                 branch = rng.choices(wanted, shares)[0]
                 params = family.draw(chart, rng, branch)
-                if params is not None and taken.isdisjoint(people_of(params)):
+                if params is not None and taken.isdisjoint(people_of(params)) and _are_apart(params, parts):
                     break
             else:
                 return None
@@ -211,6 +213,19 @@ class Shift:
             unheeding = inspect.unwrap(job.family.solve)
             answers.append((yield from _answered(unheeding(job.case, replace(desk, rules=[])))))
         yield desk.finish(desk.rule("in_order", answers, lambda: answers[::-1]))
+
+
+def _are_apart(params: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> bool:
+    """Tells if whoever works at the desk of a job has no part in the others: one may give work to a resident."""
+    others = [each["params"] for each in parts]
+    said = json.dumps(params)
+    return not any(f'"{one}"' in said for each in others for one in _desks(each)) and not any(
+        f'"{one}"' in json.dumps(each) for each in others for one in _desks(params)
+    )
+
+
+def _desks(params: Mapping[str, Any]) -> list[str]:
+    return [params[name] for name in _DESKS if name in params]
 
 
 @cache
