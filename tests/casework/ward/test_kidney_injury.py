@@ -9,7 +9,7 @@ import pytest
 
 from mab_gym.actions import Patch, Post, parse_action, render
 from mab_gym.tasking.case import Case
-from tests.casework.playing import family, play, say, scenario
+from tests.casework.playing import family, plain, play, say, scenario
 
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -124,3 +124,16 @@ def test_a_consult_carries_how_soon_why_and_the_baseline(change: dict[str, Any])
     run = play(case, changed)
     assert not run.solved
     assert "consult of nephrology" in run.told
+
+
+def test_what_others_have_ordered_already_need_not_be_ordered_again() -> None:
+    """A urinalysis stands in one patient's chart since 07:20."""
+    asked = {}
+    for case in cases("small", "second", "third"):
+        if case["urine"]:
+            continue
+        run = play(plain(case), lambda action: None if '"24356-8"' in action else action)
+        orders = scenario().chart.search("ServiceRequest", patient=case["mrn"], status="active", _count="200")
+        asked[case.id] = any(each["code"].get("text") == "UA" for each in orders)
+        assert run.solved == asked[case.id], run.told
+    assert set(asked.values()) == {True, False}

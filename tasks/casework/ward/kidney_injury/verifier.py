@@ -68,7 +68,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     consults = _asked(judge, _NEPHROLOGY)
     due = consult_due(case.params)
     if injured:
-        _tests(judge, case)
+        _tests(judge, case, _standing(judge, chart, case))
     if due or not (result.knowledge == "none" and injured):
         judge.deferral(due=due, done=bool(consults))
     result_at = f"Observation/{arrival_id(case, CREATININE_AT)}"
@@ -214,20 +214,36 @@ def _enoxaparin(judge: CaseJudge, case: Case, address: str) -> None:
     judge.kept("one_heparin", not doubled, "Two heparins are ordered beside each other.", critical=True)
 
 
-def _tests(judge: CaseJudge, case: Case) -> None:
-    """Judges the work-up; more tests than are due are no fault."""
+def _standing(judge: CaseJudge, chart: Chart, case: Case) -> list[Mapping[str, Any]]:
+    """Returns the requests that others have written, that are in force, and that the agent has left so."""
+    found = chart.search("ServiceRequest", patient=case["mrn"], status="active", _count="200")
+    return [each for each in found if not judge.ended(f"ServiceRequest/{each['id']}")]
+
+
+def _tests(judge: CaseJudge, case: Case, standing: list[Mapping[str, Any]]) -> None:
+    """Judges the work-up; more tests than are due are no fault, and what is ordered already need not be again."""
+
+    def asked(due: TestDue) -> bool:
+        return bool(_asked(judge, due)) or any(due.names(each) for each in standing)
+
     if not case["urine"]:
-        judge.checkpoint("urine", bool(_asked(judge, _URINE)), "No urinalysis with microscopy was ordered.")
-    both = bool(_asked(judge, _SODIUM)) and bool(_asked(judge, _URINE_CREATININE))
+        judge.checkpoint("urine", asked(_URINE), "No urinalysis with microscopy was ordered.")
+    both = asked(_SODIUM) and asked(_URINE_CREATININE)
     judge.checkpoint("sodium", both, "Sodium and creatinine in urine were not both ordered.")
     if case["full"]:
-        judge.checkpoint("bladder", bool(_asked(judge, _BLADDER)), "No bladder scan was ordered.")
-        judge.checkpoint("ultrasound", bool(_asked(judge, _ULTRASOUND)), "No ultrasound of the kidneys was ordered.")
+        judge.checkpoint("bladder", asked(_BLADDER), "No bladder scan was ordered.")
+        judge.checkpoint("ultrasound", asked(_ULTRASOUND), "No ultrasound of the kidneys was ordered.")
     later = (judge.now + timedelta(hours=8), judge.now + timedelta(hours=32))
     named = {
         test
         for test in ("creatinine", "potassium")
         for each in judge.changes.created("ServiceRequest")
         if _is_for(TestDue(tests=(test,), between=later), each, judge)
+    }
+    named |= {
+        test
+        for test in ("creatinine", "potassium")
+        for each in standing
+        if not TestDue(tests=(test,), between=later).problems(each, judge.now)
     }
     judge.checkpoint("tomorrow", len(named) == 2, "Creatinine and potassium were not both ordered for tomorrow.")
