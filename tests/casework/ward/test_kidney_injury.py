@@ -137,3 +137,13 @@ def test_what_others_have_ordered_already_need_not_be_ordered_again() -> None:
         asked[case.id] = any(each["code"].get("text") == "UA" for each in orders)
         assert run.solved == asked[case.id], run.told
     assert set(asked.values()) == {True, False}
+
+
+def test_every_careful_reading_of_the_baseline_is_right_where_it_leads_to_one_stage() -> None:
+    """Results of this stay may count or not; without others the median of a year does."""
+    case = next(each for each in family("kidney_injury").cases if each["mrn"] == "H7002500")
+    gold = play(plain(case))
+    assert gold.solved
+    for value, right in ((1.05, True), (1.16, True), (0.95, True), (1.4, False)):
+        run = play(plain(case), lambda action, told=value: action.replace("FINISH([1.05,", f"FINISH([{told},"))  # type: ignore[misc]
+        assert run.solved == right, run.told

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from statistics import median
 from typing import Any
 
 from mab_gym.casework import CaseJudge, DocumentDue, DrugDue, TestDue, Written, arrival_id, read_drug_order
@@ -101,8 +102,9 @@ def consult_due(case: Mapping[str, Any]) -> bool:
 def _baselines(case: Case, chart: Chart) -> Mapping[float, tuple[str, ...]]:
     """Returns the baselines that careful readers of CLN-210 may find, each with the addresses of its results.
 
-    The lowest of three months is right; and so is, where it is from the first day of this stay, the lowest without that
-    day, or the lowest from before the stay: the page wants no value "on admission". All of them lead to one stage.
+    The lowest of three months is right, as the page has it. So is, by KDIGO's own words on a value from before the
+    illness, the lowest without the first day of this stay, or from before the stay: in the three months, else the
+    median of twelve. All of them lead to one stage.
     """
     since = f"ge{(chart.now - timedelta(days=90)).isoformat()}"
     found = chart.search("Observation", patient=case["mrn"], code=CREATININE, date=since, _count="200")
@@ -111,17 +113,36 @@ def _baselines(case: Case, chart: Chart) -> Mapping[float, tuple[str, ...]]:
     begun = datetime.fromisoformat(stay["period"]["start"])
     times = [(datetime.fromisoformat(each["effectiveDateTime"]), each) for each in valid]
     first_day = (begun - timedelta(hours=12), begun + timedelta(hours=12))
+    without = [each for at, each in times if not first_day[0] <= at <= first_day[1]]
+    before = [each for at, each in times if at < first_day[0]]
+    found_before = _lowest(before) if before else _median_before(case, chart, first_day[0])
     right: dict[float, tuple[str, ...]] = {}
-    for some in (
-        valid,
-        [each for at, each in times if not first_day[0] <= at <= first_day[1]],
-        [each for at, each in times if at < first_day[0]],
-    ):
-        lowest = min((each["valueQuantity"]["value"] for each in some), default=None)
-        if lowest is not None and (lowest == case["baseline"] or stage_of(case, lowest) == case["stage"]):
-            same = (each for each in some if each["valueQuantity"]["value"] == lowest)
-            right.setdefault(lowest, tuple(f"Observation/{each['id']}" for each in same))
+    for value, some in (_lowest(valid), _lowest(without), found_before):
+        if value is not None and (value == case["baseline"] or stage_of(case, value) == case["stage"]):
+            right.setdefault(value, tuple(f"Observation/{each['id']}" for each in some))
     return right
+
+
+def _lowest(results: list[dict[str, Any]]) -> tuple[float | None, list[dict[str, Any]]]:
+    """Returns the lowest value of some results, and those that have it; None without any."""
+    value = min((each["valueQuantity"]["value"] for each in results), default=None)
+    return value, [each for each in results if each["valueQuantity"]["value"] == value]
+
+
+def _median_before(case: Case, chart: Chart, begun: datetime) -> tuple[float | None, list[dict[str, Any]]]:
+    """Returns the median creatinine of the twelve months before a stay, with the results; None without any."""
+    since = f"ge{(chart.now - timedelta(days=365)).isoformat()}"
+    found = chart.search("Observation", patient=case["mrn"], code=CREATININE, date=since, _count="500")
+    before = [
+        each
+        for each in found
+        if each["status"] != "entered-in-error"
+        and "valueQuantity" in each
+        and datetime.fromisoformat(each["effectiveDateTime"]) < begun
+    ]
+    if not before:
+        return None, []
+    return float(median(each["valueQuantity"]["value"] for each in before)), before
 
 
 def stage_of(case: Case, baseline: float) -> int:
@@ -221,29 +242,23 @@ def _standing(judge: CaseJudge, chart: Chart, case: Case) -> list[Mapping[str, A
 
 
 def _tests(judge: CaseJudge, case: Case, standing: list[Mapping[str, Any]]) -> None:
-    """Judges the work-up; more tests than are due are no fault, and what is ordered already need not be again."""
+    """Judges the work-up; more tests than are due are no fault, and what is ordered already is not due."""
 
-    def asked(due: TestDue) -> bool:
-        return bool(_asked(judge, due)) or any(due.names(each) for each in standing)
+    def check(name: str, dues: tuple[TestDue, ...], sentence: str) -> None:
+        missing = [due for due in dues if not any(due.names(each) for each in standing)]
+        if missing:
+            judge.checkpoint(name, all(_asked(judge, due) for due in missing), sentence)
 
     if not case["urine"]:
-        judge.checkpoint("urine", asked(_URINE), "No urinalysis with microscopy was ordered.")
-    both = asked(_SODIUM) and asked(_URINE_CREATININE)
-    judge.checkpoint("sodium", both, "Sodium and creatinine in urine were not both ordered.")
+        check("urine", (_URINE,), "No urinalysis with microscopy was ordered.")
+    check("sodium", (_SODIUM, _URINE_CREATININE), "Sodium and creatinine in urine were not both ordered.")
     if case["full"]:
-        judge.checkpoint("bladder", asked(_BLADDER), "No bladder scan was ordered.")
-        judge.checkpoint("ultrasound", asked(_ULTRASOUND), "No ultrasound of the kidneys was ordered.")
+        check("bladder", (_BLADDER,), "No bladder scan was ordered.")
+        check("ultrasound", (_ULTRASOUND,), "No ultrasound of the kidneys was ordered.")
     later = (judge.now + timedelta(hours=8), judge.now + timedelta(hours=32))
-    named = {
-        test
-        for test in ("creatinine", "potassium")
-        for each in judge.changes.created("ServiceRequest")
-        if _is_for(TestDue(tests=(test,), between=later), each, judge)
-    }
-    named |= {
-        test
-        for test in ("creatinine", "potassium")
-        for each in standing
-        if not TestDue(tests=(test,), between=later).problems(each, judge.now)
-    }
-    judge.checkpoint("tomorrow", len(named) == 2, "Creatinine and potassium were not both ordered for tomorrow.")
+    tomorrow = [TestDue(tests=(test,), between=later) for test in ("creatinine", "potassium")]
+    missing = [due for due in tomorrow if not any(not due.problems(each, judge.now) for each in standing)]
+    if missing:
+        written = judge.changes.created("ServiceRequest")
+        met = all(any(_is_for(due, each, judge) for each in written) for due in missing)
+        judge.checkpoint("tomorrow", met, "Creatinine and potassium were not both ordered for tomorrow.")
