@@ -7,6 +7,7 @@ from ._documents import DocumentDue as DocumentDue
 from ._documents import ItemDue as ItemDue
 from ._documents import SectionDue as SectionDue
 from ._flagged import flagged as flagged
+from ._flagged import flags_alone as flags_alone
 from ._flagged import heeding_flags as heeding_flags
 from ._flagged import late_flags as late_flags
 from ._flagged import with_flags as with_flags

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from mab_gym.actions import ALL_VERBS, Finish, Patch, Post, Put, parse_action
 from mab_gym.casework._arrivals import arrival_id, entered
-from mab_gym.casework._flags import FLAG_KINDS, Flag, FlagKind, active_flags, flags_on_chart
+from mab_gym.casework._flags import FLAG_KINDS, Flag, FlagKind, active_flags, flags_on_chart, kind_of
 from mab_gym.casework.reading import patient_of
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.dynamics.staff import clinicians
@@ -21,7 +21,7 @@ from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result
 from mab_gym.tasking.solving import Desk, Reply, Solution
 
-__all__ = ["flagged", "flags_asked_for", "heeding_flags", "late_flags", "with_flags"]
+__all__ = ["flagged", "flags_alone", "flags_asked_for", "heeding_flags", "late_flags", "with_flags"]
 
 _FIRST: Final = 900
 """The place of the first flag among the ids of what came in."""
@@ -83,7 +83,7 @@ def _plant(
         for mrn in chosen:
             found = {"mrn": mrn, "kind": kind, "author": rng.choice(nurses), "days": rng.randrange(20, 400)}
             found |= _state(rng, late if kind in may_change else None)
-            if not _has(chart, mrn, kind):
+            if all(kind_of(each) != kind for each in flags_on_chart(chart, f"Patient/{mrn}")):
                 yield found
 
 
@@ -115,19 +115,19 @@ def _numbers(value: Any) -> Iterator[str]:
             yield from _numbers(each)
 
 
-def _has(chart: Chart, mrn: str, kind: str) -> bool:
-    pattern = FLAG_KINDS[kind].pattern
-    return any(pattern.search(str(each.get("code")).lower()) for each in flags_on_chart(chart, f"Patient/{mrn}"))
-
-
 def with_flags(arrive: Arrive) -> Callable[[Case, Chart], list[Any]]:
     """Decorates ``arrive``: flags are on the charts behind all else, and everything was entered when it was made."""
 
     @functools.wraps(arrive)
     def arrived(case: Case, chart: Chart) -> list[Any]:
-        return [entered(each, chart.now) for each in (*arrive(case, chart), *planted(case, chart))]
+        return [*(entered(each, chart.now) for each in arrive(case, chart)), *flags_alone(case, chart)]
 
     return arrived
+
+
+def flags_alone(case: Case, chart: Chart) -> list[Any]:
+    """Returns the case's flags, as ``arrive`` of families in which nothing else has come in."""
+    return [entered(each, chart.now) for each in planted(case, chart)]
 
 
 def planted(case: Case, chart: Chart) -> list[dict[str, Any]]:
@@ -232,7 +232,7 @@ def _heed(case: Case, desk: Desk, inner: Solution) -> Solution:
 
 
 class _Work:
-    """What a gold solution writes, and what flags ask of it.
+    """The writes of a gold solution, and the flags that ask something of them.
 
     Args:
         desk: Its desk.

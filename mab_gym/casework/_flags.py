@@ -26,7 +26,7 @@ from mab_gym.dynamics._examinations import asked_examination
 from mab_gym.dynamics._requests import asked_tests, is_consult
 from mab_gym.tasking.chart import Chart
 
-__all__ = ["FLAG_KINDS", "Flag", "FlagKind", "active_flags", "flags_on_chart"]
+__all__ = ["FLAG_KINDS", "Flag", "FlagKind", "active_flags", "flags_on_chart", "kind_of"]
 
 Resource = Mapping[str, Any]
 RESTRICTED: Final = {"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}
@@ -241,14 +241,19 @@ FLAG_KINDS: Final[Mapping[str, FlagKind]] = {
 """The kinds of flags that ask for something, by name."""
 
 
+def kind_of(flag: Resource) -> str | None:
+    """Returns the name of a Flag's kind; None if it asks for nothing, active or not."""
+    said = text_of(flag.get("code"))
+    return next((name for name, kind in FLAG_KINDS.items() if kind.pattern.search(said)), None)
+
+
 def active_flags(flags: Iterable[Resource]) -> list[Flag]:
     """Returns those of some Flag resources that are active and ask for something."""
     found = []
     for each in flags:
         if each.get("status") != "active":
             continue
-        said = text_of(each.get("code"))
-        kind = next((name for name, kind in FLAG_KINDS.items() if kind.pattern.search(said)), None)
+        kind = kind_of(each)
         if kind is not None:
             author = next(iter(references_of(each.get("author"))), "")
             found.append(Flag(kind, f"Flag/{each['id']}", author))

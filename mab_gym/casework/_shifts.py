@@ -74,7 +74,7 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """What the files of a family of shifts need.
+    """The parts of a family of shifts: its draws, arrivals, prompt, verdict and gold solution.
 
     Attributes:
         folder: The folder of casework, with the services in it.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from mab_gym.backends._around import SessionAround
 from mab_gym.dynamics import _wait
 from mab_gym.dynamics._examinations import Examinations
 from mab_gym.dynamics._hospital import Hospital
@@ -46,7 +46,7 @@ MOST_ACTIONS: Final = 10_000
 """Requests that the record of a stay keeps."""
 
 
-class ClockedSession:
+class ClockedSession(SessionAround):
     """An episode's session on the clock; a `mab_gym.tasking.stay.Stay`.
 
     Args:
@@ -61,7 +61,7 @@ class ClockedSession:
 
     __slots__ = (
         "_begun", "_examinations", "_given_up", "_hospital", "_laboratory", "_messages", "_minutes", "_news",
-        "_pharmacy", "_seen", "_session", "_ward",
+        "_pharmacy", "_seen", "_ward",
     )  # fmt: skip
 
     def __init__(self, course: Settings, session: RecordSession, case: Case, minutes_per_action: int) -> None:
@@ -70,7 +70,7 @@ class ClockedSession:
             raise UsageError(f"minutes_per_action is a whole number from 0 to 1440, not {minutes_per_action!r}")
         clock = Clock.of(course.chart.now, course.zone, [minute for minute, _ in course.meals])
         known = Known()
-        self._session = session
+        super().__init__(session)
         self._minutes = minutes_per_action
         self._hospital = Hospital(course, session, case.id, clock)
         values = Values(course)
@@ -109,24 +109,6 @@ class ClockedSession:
         told.minute, told.finished = hospital.minute, True
 
     # --- a record session --------------------------------------------------------------------------------------------
-
-    @property
-    def writes(self) -> Sequence[Write]:
-        """The agent's writes."""
-        return self._session.writes
-
-    @property
-    def recorded(self) -> Sequence[Write]:
-        """The hospital's own writes."""
-        return self._session.recorded
-
-    def record(self, resources: Sequence[Mapping[str, Any]], moment: datetime) -> list[str]:
-        """Writes as the hospital."""
-        return self._session.record(resources, moment)
-
-    def tell_time(self, moment: datetime) -> None:
-        """Sets the simulated time."""
-        self._session.tell_time(moment)
 
     def release(self) -> None:
         """Ends the episode; see `RecordSession.release`."""

@@ -1,4 +1,4 @@
-"""What comes into the record while an agent works: resources that others write, after so many of its requests.
+"""Resources that come into the record while an agent works: others write them, after so many of its requests.
 
 A family's ``arrivals.py`` may define ``later(case, chart)`` beside ``arrive``. Its resources come in by themselves, and
 nobody tells the agent. Without a clock they count its requests; with one, the minutes of the stay.
@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from mab_gym.backends import RecordSession
+from mab_gym.backends._around import SessionAround
 from mab_gym.fhir.http._exchange import Request, Response
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.stay import Begin, Stay, StayRecord
-
-if TYPE_CHECKING:
-    from mab_gym.fhir.store._overlay import Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class Later:
     resource: Mapping[str, Any]
 
 
-class LivelySession:
+class LivelySession(SessionAround):
     """An episode's session in which others write, too; a `mab_gym.tasking.stay.Stay` where that which it wraps is one.
 
     Args:
@@ -44,10 +42,11 @@ class LivelySession:
         stay: The stay; None without a clock.
     """
 
-    __slots__ = ("_due", "_now", "_requests", "_session", "_stay")
+    __slots__ = ("_due", "_now", "_requests", "_stay")
 
     def __init__(self, session: RecordSession, later: Iterable[Later], now: datetime, stay: Stay | None) -> None:
-        self._session, self._stay, self._now = session, stay, now
+        super().__init__(session)
+        self._stay, self._now = stay, now
         self._due = sorted(later, key=lambda each: -each.after)
         self._requests = 0
 
@@ -72,16 +71,6 @@ class LivelySession:
             raise AttributeError("there is no clock in this session")
         return self._stay
 
-    @property
-    def writes(self) -> Sequence[Write]:
-        """The agent's writes."""
-        return self._session.writes
-
-    @property
-    def recorded(self) -> Sequence[Write]:
-        """The writes of all others."""
-        return self._session.recorded
-
     def handle(self, request: Request) -> Response:
         """Answers a request of the agent; what is due then comes in behind it.
 
@@ -95,14 +84,6 @@ class LivelySession:
             moment = self._now if self._stay is None else self._stay.course.time(reached)
             self._session.record([self._due.pop().resource], moment)
         return response
-
-    def record(self, resources: Sequence[Mapping[str, Any]], moment: datetime) -> list[str]:
-        """Writes as the hospital."""
-        return self._session.record(resources, moment)
-
-    def tell_time(self, moment: datetime) -> None:
-        """Sets the simulated time."""
-        self._session.tell_time(moment)
 
     def release(self) -> None:
         """Ends the episode; see `RecordSession.release`."""

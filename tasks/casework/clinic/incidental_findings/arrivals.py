@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from mab_gym.casework import flags_alone, late_flags
 
-from mab_gym.casework import late_flags, with_flags
-from mab_gym.tasking.case import Case
-from mab_gym.tasking.chart import Chart
-
-
-@with_flags
-def arrive(case: Case, chart: Chart) -> list[Mapping[str, Any]]:
-    """Returns what came in: nothing else."""
-    del case, chart
-    return []
-
-
+arrive = flags_alone
 later = late_flags

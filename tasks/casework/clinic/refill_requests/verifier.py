@@ -31,11 +31,12 @@ Asked = Mapping[str, Any]
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges the queue, request by request."""
     queue = case["queue"]
-    tasks = once(result, "arrivals", lambda: arrive(case, chart))
-    judge = CaseJudge(case, chart, result, [each["mrn"] for each in queue], tasks)
+    arrivals = once(result, "arrivals", lambda: arrive(case, chart))
+    tasks = [each for each in arrivals if each["resourceType"] == "Task"]
+    judge = CaseJudge(case, chart, result, [each["mrn"] for each in queue], arrivals)
     under, over = False, False
     people = {f"Patient/{each['mrn']}" for each in queue}
-    for place, (asked, task) in enumerate(zip(queue, tasks, strict=False), start=1):
+    for place, (asked, task) in enumerate(zip(queue, tasks, strict=True), start=1):
         one = _Request(judge, asked, f"Task/{task['id']}", place, chart)
         one.judged()
         deferred = one.left_to_a_human

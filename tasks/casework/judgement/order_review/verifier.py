@@ -37,12 +37,11 @@ _UNITS = {
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges drafts, messages and the answer."""
     arrivals = once(result, "arrivals", lambda: arrive(case, chart))
+    drafts = [each for each in arrivals if each["resourceType"] == "MedicationRequest"]
     judge = CaseJudge(case, chart, result, arrivals=arrivals)
-    judge.claim(
-        *judge.messages(to=(case["prescriber"],), about=[f"MedicationRequest/{each['id']}" for each in arrivals])
-    )
+    judge.claim(*judge.messages(to=(case["prescriber"],), about=[f"MedicationRequest/{each['id']}" for each in drafts]))
     harmless, needless = True, False
-    for place, (draft, before) in enumerate(zip(case["drafts"], arrivals, strict=False), 1):
+    for place, (draft, before) in enumerate(zip(case["drafts"], drafts, strict=True), 1):
         address = f"MedicationRequest/{before['id']}"
         written = judge.changes.of(address)
         judge.claim(written)

@@ -1,4 +1,4 @@
-"""What stands in the prompt for ``{jobs}``."""
+"""The text that the prompt has for ``{jobs}``."""
 
 from __future__ import annotations
 

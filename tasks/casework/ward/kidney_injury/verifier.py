@@ -106,43 +106,39 @@ def _baselines(case: Case, chart: Chart) -> Mapping[float, tuple[str, ...]]:
     illness, the lowest without the first day of this stay, or from before the stay: in the three months, else the
     median of twelve. All of them lead to one stage.
     """
-    since = f"ge{(chart.now - timedelta(days=90)).isoformat()}"
-    found = chart.search("Observation", patient=case["mrn"], code=CREATININE, date=since, _count="200")
+    since = f"ge{(chart.now - timedelta(days=365)).isoformat()}"
+    found = chart.search("Observation", patient=case["mrn"], code=CREATININE, date=since, _count="500")
     valid = [each for each in found if each["status"] != "entered-in-error" and "valueQuantity" in each]
+    year = [(datetime.fromisoformat(each["effectiveDateTime"]), each) for each in valid]
     stay = next(chart.search("Encounter", _id=case["encounter"].partition("/")[2]))
     begun = datetime.fromisoformat(stay["period"]["start"])
-    times = [(datetime.fromisoformat(each["effectiveDateTime"]), each) for each in valid]
-    first_day = (begun - timedelta(hours=12), begun + timedelta(hours=12))
-    without = [each for at, each in times if not first_day[0] <= at <= first_day[1]]
-    before = [each for at, each in times if at < first_day[0]]
-    found_before = _lowest(before) if before else _median_before(case, chart, first_day[0])
+    first, last = begun - timedelta(hours=12), begun + timedelta(hours=12)
+    recent = [(at, each) for at, each in year if at >= chart.now - timedelta(days=90)]
+    before = [each for at, each in recent if at < first]
     right: dict[float, tuple[str, ...]] = {}
-    for value, some in (_lowest(valid), _lowest(without), found_before):
+    for value, some in (
+        _lowest([each for _, each in recent]),
+        _lowest([each for at, each in recent if not first <= at <= last]),
+        _lowest(before) if before else _median([each for at, each in year if at < first]),
+    ):
         if value is not None and (value == case["baseline"] or stage_of(case, value) == case["stage"]):
             right.setdefault(value, tuple(f"Observation/{each['id']}" for each in some))
     return right
 
 
+def _value(result: Mapping[str, Any]) -> float:
+    return float(result["valueQuantity"]["value"])
+
+
 def _lowest(results: list[dict[str, Any]]) -> tuple[float | None, list[dict[str, Any]]]:
     """Returns the lowest value of some results, and those that have it; None without any."""
-    value = min((each["valueQuantity"]["value"] for each in results), default=None)
-    return value, [each for each in results if each["valueQuantity"]["value"] == value]
+    value = min(map(_value, results), default=None)
+    return value, [each for each in results if _value(each) == value]
 
 
-def _median_before(case: Case, chart: Chart, begun: datetime) -> tuple[float | None, list[dict[str, Any]]]:
-    """Returns the median creatinine of the twelve months before a stay, with the results; None without any."""
-    since = f"ge{(chart.now - timedelta(days=365)).isoformat()}"
-    found = chart.search("Observation", patient=case["mrn"], code=CREATININE, date=since, _count="500")
-    before = [
-        each
-        for each in found
-        if each["status"] != "entered-in-error"
-        and "valueQuantity" in each
-        and datetime.fromisoformat(each["effectiveDateTime"]) < begun
-    ]
-    if not before:
-        return None, []
-    return float(median(each["valueQuantity"]["value"] for each in before)), before
+def _median(results: list[dict[str, Any]]) -> tuple[float | None, list[dict[str, Any]]]:
+    """Returns the median of some results, and all of them; None without any."""
+    return (median(map(_value, results)) if results else None), results
 
 
 def stage_of(case: Case, baseline: float) -> int:
