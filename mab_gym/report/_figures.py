@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 from mab_gym.envs._scenario import OFFICIAL
 from mab_gym.report._runs import CaseKey, ReportedRun
@@ -62,7 +63,7 @@ NARROWED = ("family", "difficulty", "variant", "form")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Runs whose success rates can stand on one axis: of one environment, its records and its choice of cases.
+    """Runs whose success rates can stand on one axis: of one environment, records, choice of cases and grading.
 
     Attributes:
         title: The environment, and the choice of cases if it is narrowed.
@@ -83,21 +84,33 @@ class Setting:
 
 def settings(runs: Sequence[ReportedRun]) -> list[Setting]:
     """Groups runs that can be compared, the largest group first."""
-    groups: dict[tuple[str, ...], list[tuple[int, ReportedRun]]] = {}
+    groups: dict[_Key, list[tuple[int, ReportedRun]]] = {}
     for number, run in enumerate(runs):
         narrowed = ", ".join(f"{name} {run.about[name]}" for name in NARROWED if run.about.get(name))
-        key = (run.protocol, run.env, narrowed, str(run.about.get("archive") or ""))
+        # The official grading is not ours: it never changes.
+        graded = "" if run.protocol == OFFICIAL else str(run.about.get("grading") or "unknown")
+        key = _Key(run.protocol, run.env, narrowed, str(run.about.get("archive") or "")[:8], graded)
         groups.setdefault(key, []).append((number, run))
-    titles = [_title(key) for key in groups]
-    found = [
-        Setting(title if titles.count(title) == 1 else f"{title}, records {key[3][:8]}", key[0] == OFFICIAL, members)
-        for title, (key, members) in zip(titles, groups.items(), strict=True)
-    ]
+    found = [Setting(_title(key, groups), key.protocol == OFFICIAL, members) for key, members in groups.items()]
     return sorted(found, key=lambda each: -len(each.runs))
 
 
-def _title(key: tuple[str, ...]) -> str:
-    return ", ".join(part for part in (key[1].removeprefix("mab_gym/"), key[2]) if part)
+class _Key(NamedTuple):
+    """All that runs on one axis have in common."""
+
+    protocol: str
+    env: str
+    narrowed: str
+    records: str
+    grading: str
+
+
+def _title(key: _Key, others: Iterable[_Key]) -> str:
+    """Names the environment and the choice of cases, and the records and the grading where others differ in them."""
+    like = [other for other in others if (other.env, other.narrowed) == (key.env, key.narrowed)]
+    differing = [name for name in ("records", "grading") if len({getattr(other, name) for other in like}) > 1]
+    parts = [key.env.removeprefix("mab_gym/"), key.narrowed, *(f"{name} {getattr(key, name)}" for name in differing)]
+    return ", ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +169,7 @@ class Pair:
         only_ours: Cases that the first run solved more often.
         only_theirs: Cases that the second run solved more often.
         same_records: True if both were played on the same records.
+        same_grading: True if both were judged by the same grading.
     """
 
     ours: ReportedRun
@@ -165,6 +179,7 @@ class Pair:
     only_ours: Sequence[EpisodeRecord]
     only_theirs: Sequence[EpisodeRecord]
     same_records: bool
+    same_grading: bool
 
 
 def pairs(runs: Sequence[ReportedRun]) -> list[Pair]:
@@ -187,7 +202,7 @@ def pairs(runs: Sequence[ReportedRun]) -> list[Pair]:
             p,
             [one[key][1] for key in common if one[key][0] > other[key][0]],
             [other[key][1] for key in common if other[key][0] > one[key][0]],
-            ours.about.get("archive") == theirs.about.get("archive"),
+            *(ours.about.get(name) == theirs.about.get(name) for name in ("archive", "grading")),
         )
         for (ours, theirs, one, other, common, comparison), p in zip(found, adjusted, strict=True)
     ]

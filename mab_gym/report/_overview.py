@@ -208,7 +208,8 @@ def _runs(runs: Sequence[ReportedRun]) -> Iterator[str]:
         known = spent.unknown < len(run.episodes)
         unsafe = violations(run.episodes).rate
         found = success(run.episodes)
-        version = f"mab_gym {run.about.get('mab_gym', '?')}, records {str(run.about.get('archive', '?'))[:8]}"
+        version = f"mab_gym {run.about.get('mab_gym', '?')}, grading {run.about.get('grading', '?')}"
+        version += f", records {str(run.about.get('archive', '?'))[:8]}"
         narrowed = [f"{n} {run.about[n]}" for n in NARROWED if run.about.get(n)]
         yield f'<tr><th scope="row">{dot(number, len(runs))}<a href="{address(run=run.label)}">{escape(run.label)}</a>'
         yield f'</th><td class="n">{"–" if found is None else f"{100 * found.value:.1f}"}</td>'
@@ -364,6 +365,7 @@ def _pair_rows(found: Sequence[Pair]) -> Iterator[str]:
         c = pair.comparison
         sure = ' class="sure"' if pair.adjusted < _SURE else ""
         other = "" if pair.same_records else " <small>(on other records)</small>"
+        other += "" if pair.same_grading else " <small>(by another grading)</small>"
         yield f"<tr{sure}><th scope='row'>{escape(pair.ours.label)} less {escape(pair.theirs.label)}{other}</th>"
         yield f'<td class="n"><b>{100 * c.difference:+.1f}</b></td><td>{100 * c.low:+.1f} to {100 * c.high:+.1f}</td>'
         yield f'<td class="n">{_p(pair.adjusted)}</td><td class="n">{c.cases:,}</td>'

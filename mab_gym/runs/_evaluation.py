@@ -26,6 +26,7 @@ from mab_gym.runs._rollout import RETRIES, Assignment, assignments, reset_option
 from mab_gym.runs._scores import Prices, Score, scores
 from mab_gym.runs._summary import sum_up, summarize
 from mab_gym.runs._threads import EnvAndAgent, play_at_once
+from mab_gym.tasking.verdict import GRADING
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,7 @@ class Run:
         minutes = environment.minutes_per_action
         return {
             "mab_gym": __version__,
+            "grading": GRADING,
             "env": environment.id,
             "file": self.name if self.name.endswith(".toml") else None,
             "agent": agent,

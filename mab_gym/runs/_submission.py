@@ -46,6 +46,7 @@ from mab_gym.runs._regrade import judgement, reopened, replay
 from mab_gym.runs._rereading import Rereading
 from mab_gym.runs._rollout import Assignment, assignments, draws_cases
 from mab_gym.runs._summary import SECONDS, SUMMARY, read_summary, summarize
+from mab_gym.tasking.verdict import GRADING
 
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = 1
@@ -214,11 +215,12 @@ def _checked(name: str, wrong: Sequence[str], right: str) -> Check:
 
 
 def _version(about: Mapping[str, Any]) -> Check:
-    then = about.get("mab_gym")
-    wrong = (
-        [] if then == __version__ else [f"played with mab_gym {then}, and this is {__version__}: check it with that"]
-    )
-    return _checked("version", wrong, f"mab_gym {__version__}")
+    wrong = [
+        f"played with {name} {about.get(name)}, and this is {now}: check it with that"
+        for name, now in (("mab_gym", __version__), ("grading", GRADING))
+        if about.get(name) != now
+    ]
+    return _checked("version", wrong, f"mab_gym {__version__}, grading {GRADING}")
 
 
 def _environment(about: Mapping[str, Any]) -> Check:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-__all__ = ["Code", "Criterion", "Deferral", "Failure", "Reason", "Verdict"]
+__all__ = ["GRADING", "Code", "Criterion", "Deferral", "Failure", "Reason", "Verdict"]
+
+GRADING = 24
+"""The number of the present grading, one more with each "Grading change" in CHANGELOG.md. Equal numbers compare."""
 
 
 class Failure(StrEnum):

@@ -120,6 +120,7 @@ def test_what_was_changed_in_the_records_is_named(what: str, run: Path, tmp_path
         ("run.json", {"episodes": 6}, "seeds"),
         ("run.json", {"max_steps": 3}, "verdicts"),
         ("run.json", {"mab_gym": "0.0.1"}, "version"),
+        ("run.json", {"grading": 0}, "version"),
         ("run.json", {"archive": "0" * 64}, "form"),
         ("run.json", {"cases": "0" * 64}, "digests"),
         ("run.json", {"environment": None}, "digests"),

@@ -71,17 +71,19 @@ def test_only_what_can_be_compared_shares_an_axis() -> None:
         about(solved("a", 50), env="mab_gym/X-v0"), about(solved("b", 60), env="mab_gym/X-v0"),
         about(solved("c", 40), env="mab_gym/Y-v0"), about(solved("d", 40), env="mab_gym/X-v0", family="age"),
         about(solved("e", 40), env="mab_gym/X-v0", archive="other"),
+        about(solved("g", 40), env="mab_gym/Y-v0", grading=23),
         about(solved("f", 40), env="mab_gym/O-v0", protocol="official"),
     ]  # fmt: skip
     found = settings(runs)
     assert [(each.title, [one.label for _, one in each.runs]) for each in found] == [
-        ("X-v0, records d", ["a", "b"]), ("Y-v0", ["c"]), ("X-v0, family age", ["d"]), ("X-v0, records other", ["e"]),
-        ("O-v0", ["f"]),
+        ("X-v0, records d", ["a", "b"]), ("Y-v0, grading unknown", ["c"]), ("X-v0, family age", ["d"]),
+        ("X-v0, records other", ["e"]), ("Y-v0, grading 23", ["g"]), ("O-v0", ["f"]),
     ]  # fmt: skip
     page = "".join(overview(runs))
     panels = page.split('id="causes"')[0].split('class="forest"')[1:]
-    assert [panel.count("row r") for panel in panels] == [2, 1, 1, 1, 1]
-    assert ["Claude 3.5 Sonnet v2" in panel for panel in panels] == [False, False, False, False, True]
+    assert [panel.count("row r") for panel in panels] == [2, 1, 1, 1, 1, 1]
+    assert ["Claude 3.5 Sonnet v2" in panel for panel in panels] == [False, False, False, False, False, True]
+    assert "c less g <small>(by another grading)</small>" in page
 
 
 def test_published_results_stand_beside_official_ones_alone() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import pytest
 
-from mab_gym.tasking.verdict import CRITICAL, REWARDS, Code, Criterion, Failure, Reason, Verdict, verdict_from
+from mab_gym.tasking.verdict import CRITICAL, GRADING, REWARDS, Code, Criterion, Failure, Reason, Verdict, verdict_from
+from tests.conftest import ROOT
 
 KINDS = {
     "solved": "wrong_order",
@@ -132,3 +134,10 @@ def test_a_verdict_as_plain_data() -> None:
 def test_a_verdict_without_more_has_no_credit_and_looked_at_nothing() -> None:
     bare = Verdict(False, (Reason(Code.GAVE_UP, "Nothing was said."),), Failure.GAVE_UP)
     assert (bare.credit, bare.criteria, bare.unsafe) == (0.0, (), False)
+
+
+def test_the_changelog_numbers_each_grading_down_to_the_first() -> None:
+    told = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").partition("### Grading change\n")[2]
+    assert [int(number) for number in re.findall(r"^- \*\*(\d+)\.\*\*", told, re.MULTILINE)] == list(
+        range(GRADING, 0, -1)
+    )
