@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
+from mab_gym.casework.reading import patient_of
 from mab_gym.fhir.store._overlay import Write
 from mab_gym.tasking.chart import Chart
 
@@ -15,7 +17,7 @@ _PRIVATE: Final = ("meta", "text")
 """Elements that the record system changes by itself, or that only repeat the others."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)  # without slots, for the cached properties
 class Written:
     """A resource that an agent wrote, in its last state.
 
@@ -38,7 +40,17 @@ class Written:
         """True if the agent created it."""
         return self.before is None
 
-    @property
+    @cached_property
+    def about(self) -> str:
+        """The address of the patient whom it is about; empty if it names none, or was deleted."""
+        return patient_of(self.resource)
+
+    @cached_property
+    def was_about(self) -> str:
+        """The same of its state before."""
+        return patient_of(self.before)
+
+    @cached_property
     def differs(self) -> bool:
         """True if it is other than before; a resource that was created and deleted again is not."""
         if self.before is None or self.resource is None:
@@ -57,9 +69,17 @@ class Changes:
         writes: The writes that the record system executed, in order.
         chart: The records before.
         arrivals: What came in with the case.
+        known: A cache, for an episode that is judged after each write.
     """
 
-    def __init__(self, writes: Sequence[Write], chart: Chart, arrivals: Iterable[Mapping[str, Any]] = ()) -> None:
+    def __init__(
+        self,
+        writes: Sequence[Write],
+        chart: Chart,
+        arrivals: Iterable[Mapping[str, Any]] = (),
+        known: dict[Any, Any] | None = None,
+    ) -> None:
+        read: dict[str, tuple[Write, Written]] = {} if known is None else known.setdefault("changes", {})
         came = {f"{each['resourceType']}/{each['id']}": each for each in arrivals}
         last: dict[str, Write] = {}
         first: dict[str, Write] = {}
@@ -69,13 +89,14 @@ class Changes:
             first.setdefault(address, write)
         self._all: dict[str, Written] = {}
         for place, (address, write) in enumerate(last.items()):
-            before = came.get(address)
-            if before is None and first[address].interaction != "create":
-                before = _read(chart, address)
-            found = Written(address, write.resource_type, write.resource, before, place)
-            self._all[address] = found
+            if address not in read or read[address][0] is not write:
+                before = came.get(address)
+                if before is None and first[address].interaction != "create":
+                    before = _read(chart, address)
+                read[address] = write, Written(address, write.resource_type, write.resource, before, place)
+            self._all[address] = read[address][1]
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Written]:
         return iter(self._all.values())
 
     def __len__(self) -> int:

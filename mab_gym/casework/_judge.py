@@ -52,7 +52,7 @@ class CaseChecks(Judge):
         self._people = {self._mrn, *(f"Patient/{mrn}" for mrn in people)} - {""}
         came = {f"{each['resourceType']}/{each['id']}": each for each in (*arrivals, *planted(case, chart))}
         self._came = tuple(came.values())
-        self.changes = Changes(result.writes, chart, self._came)
+        self.changes = Changes(result.writes, chart, self._came, result.known)
         self.now = chart.now
         self._claimed: set[str] = set()
         self._messages: list[_Message] | None = None
@@ -68,7 +68,7 @@ class CaseChecks(Judge):
         }
         self._too_late = came_too_late(case, result)
         for each in self.changes.created("Communication") if "flag_kinds" in case.params else ():
-            known = active_flags([*self._late_flags.values(), *self._came_flags(patient_of(each.resource))])
+            known = active_flags([*self._late_flags.values(), *self._came_flags(each.about)])
             authors = {flag.author for flag in known if FLAG_KINDS[flag.kind].is_told}
             if not authors.isdisjoint(references_of(each.get("recipient"))):
                 self.claim(each)
@@ -118,8 +118,7 @@ class CaseChecks(Judge):
     def only_about_them(self) -> None:
         """Checks that nothing was written about other people than those of the case."""
         for each in self.changes:
-            for state in (each.resource, each.before):
-                about = patient_of(state)
+            for about in (each.about, each.was_about):
                 if about and about not in self._people and each.differs:
                     self.problem(Code.WRONG_PATIENT, f"{each.address} is about {about}.")
                     break
@@ -170,7 +169,7 @@ class CaseChecks(Judge):
     def _orders(self, kind: str, about: str) -> list[Written]:
         whom = about or self._mrn
         found = [*self.changes.created(kind), *self.changes.updated(kind)]
-        return [w for w in found if is_order(w.resource or {}) and patient_of(w.resource) == whom]
+        return [w for w in found if is_order(w.resource or {}) and w.about == whom]
 
     def _best(
         self, name: str, found: list[tuple[int, Written, list[str]]], missing: str, critical: bool
@@ -271,7 +270,7 @@ class CaseChecks(Judge):
         whom = patient or self._mrn
         found: list[tuple[int, Written, list[str]]] = []
         for each in self.changes.created("Task"):
-            if whom and patient_of(each.resource) != whom:
+            if whom and each.about != whom:
                 continue
             topics = {*references_of(each.get("focus")), *references_of(each.get("basedOn"))}
             topics.update(references_of(each.get("reasonReference")))
@@ -305,7 +304,7 @@ class CaseChecks(Judge):
         found = [
             (sum(not problems for _, problems in findings), written, findings)
             for written in (*self.changes.created(due.kind), *self.changes.updated(due.kind))
-            if patient_of(written.resource) == whom
+            if written.about == whom
             for findings in [list(due.findings(written.resource or {}, self.now))]
         ]
         if not found:
@@ -340,7 +339,7 @@ class CaseChecks(Judge):
         for each in self.changes if self._flag_kinds else ():
             if each.resource is None or not each.differs:
                 continue
-            flags = self._flags_of(patient_of(each.resource))
+            flags = self._flags_of(each.about)
             for name in self._flag_kinds:
                 found, kind = [flag for flag in flags if flag.kind == name], FLAG_KINDS[name]
                 if not found or not kind.counts(each.resource, each.before):
@@ -355,7 +354,7 @@ class CaseChecks(Judge):
 
     def _are_told(self, written: Written, flags: Sequence[Flag]) -> bool:
         """Tells if the authors of flags were told of a write, or do the work themselves."""
-        whom, own = patient_of(written.resource), references_of(written.get("owner"))
+        whom, own = written.about, references_of(written.get("owner"))
         return all(
             flag.author in own or any(each for each in self.messages((flag.author,), (written.address,), patient=whom))
             for flag in flags
@@ -430,7 +429,7 @@ class _Message(NamedTuple):
         return cls(
             written,
             said and written.get("status") in ("completed", "in-progress"),
-            patient_of(written.resource),
+            written.about,
             frozenset(references_of(written.get("recipient"))),
             frozenset(topics),
             written.get("priority") in URGENT,

@@ -13,7 +13,7 @@ import inspect
 import json
 import random
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Container, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -21,10 +21,9 @@ from typing import Any, Final, NamedTuple
 
 from mab_gym.actions import ALL_VERBS, Finish, parse_action, read_answer
 from mab_gym.casework._changes import Changes, Written
-from mab_gym.casework._flagged import heeding_flags, people_of
+from mab_gym.casework._flagged import came_too_late, heeding_flags, people_of
 from mab_gym.casework._judge import RISKY
 from mab_gym.casework.reading import patient_of, references_in
-from mab_gym.fhir.store._overlay import Write
 from mab_gym.tasking._family import Family, load_family
 from mab_gym.tasking._later import Later
 from mab_gym.tasking.case import Case
@@ -55,17 +54,14 @@ class Job(NamedTuple):
         family: Its family.
         case: Its case, as its family sees it.
         late: The agent's requests after which its own are counted: what comes in late comes while it is worked on.
+        people: The addresses of the people whom it is about.
     """
 
     name: str
     family: Family
     case: Case
     late: int
-
-    @property
-    def people(self) -> set[str]:
-        """The addresses of the people whom it is about."""
-        return {f"Patient/{mrn}" for mrn in people_of(self.case.params)}
+    people: frozenset[str]
 
     def arrivals(self, chart: Chart) -> Sequence[Mapping[str, Any]]:
         """Returns what came in with it."""
@@ -140,6 +136,7 @@ class Shift:
                 self.family(part["family"]),
                 Case(part["family"], case.number, part["branch"], part["params"]),
                 place * self.pace,
+                frozenset(f"Patient/{mrn}" for mrn in people_of(part["params"])),
             )
             for place, part in enumerate(case["parts"])
         )
@@ -173,18 +170,17 @@ class Shift:
 
     def verify(self, case: Case, chart: Chart, result: Result) -> Verdict:
         """Judges each job by its own family, and what belongs to none."""
-        jobs = once(result, "jobs", lambda: self.jobs_of(case))
-        came = once(result, "arrivals", lambda: [list(job.arrivals(chart)) for job in jobs])
-        changes = Changes(result.writes, chart, [each for some in came for each in some])
-        owners = _owners(changes, result.writes, jobs, came)
+        known = once(result, "shift", lambda: _Known.of(self.jobs_of(case), chart))
+        jobs = known.jobs
+        changes = Changes(result.writes, chart, known.arrivals, result.known)
+        owners = _owners(changes, known)
         answers, problems = _answers(result.answer, len(jobs))
         verdicts = [
-            job.family.verify(job.case, chart, _own_result(result, job, answer, owners))
+            _judged(job, chart, _own_result(result, job, answer, owners))
             for job, answer in zip(jobs, answers, strict=True)
         ]
         strays = [each for each in changes if each.address not in owners and each.differs]
-        people = {one for job in jobs for one in job.people}
-        problems += [_stray(each, people) for each in strays[:_MOST_TOLD]]
+        problems += [_stray(each, known.of_people) for each in strays[:_MOST_TOLD]]
         for job, verdict in zip(jobs, verdicts, strict=True):
             if not verdict.success:
                 problems += _prefixed(job, verdict, gave_up=not result.writes)
@@ -234,34 +230,52 @@ def _loaded(folder: Path) -> Family:
     return load_family(folder)
 
 
-def _owners(
-    changes: Changes, writes: Sequence[Write], jobs: Sequence[Job], came: Sequence[Sequence[Mapping[str, Any]]]
-) -> dict[str, Job]:
+class _Known(NamedTuple):
+    """All about a shift that an agent does not change.
+
+    Attributes:
+        jobs: Its jobs, in order.
+        arrivals: What came in with all of them.
+        of_people: The job of each person, by the address.
+        of_arrivals: The job with which a resource came in, by its address.
+    """
+
+    jobs: tuple[Job, ...]
+    arrivals: list[Mapping[str, Any]]
+    of_people: dict[str, Job]
+    of_arrivals: dict[str, Job]
+
+    @classmethod
+    def of(cls, jobs: tuple[Job, ...], chart: Chart) -> _Known:
+        """Computes it from the jobs."""
+        came = [(job, each) for job in jobs for each in job.arrivals(chart)]
+        return cls(
+            jobs,
+            [each for _, each in came],
+            {one: job for job in jobs for one in job.people},
+            {f"{each['resourceType']}/{each['id']}": job for job, each in came},
+        )
+
+
+def _owners(changes: Changes, known: _Known) -> dict[str, Job]:
     """Returns the job to which each resource that was written belongs, by its address; of others nothing.
 
     It came in with the job, or is about one of its people (as it was before, or as it is), or names no patient and
     refers to such a person or to something of the job.
     """
-    of_people = {one: job for job in jobs for one in job.people}
-    arrived = {
-        f"{each['resourceType']}/{each['id']}": job for job, some in zip(jobs, came, strict=True) for each in some
-    }
+    of_people, arrived = known.of_people, known.of_arrivals
     owners: dict[str, Job] = {}
     nobody: list[Written] = []
     for each in changes:
-        about = patient_of(each.before) or patient_of(each.resource)
+        about = each.was_about or each.about
         job = arrived.get(each.address) or of_people.get(about)
         if job is not None:
             owners[each.address] = job
         elif not about:
             nobody.append(each)
     for each in nobody:
-        known = (
-            found
-            for one in references_in(each.resource)
-            if (found := of_people.get(one) or arrived.get(one) or owners.get(one)) is not None
-        )
-        job = next(known, None)
+        found = (of_people.get(one) or arrived.get(one) or owners.get(one) for one in references_in(each.resource))
+        job = next((one for one in found if one is not None), None)
         if job is not None:
             owners[each.address] = job
     return owners
@@ -269,12 +283,28 @@ def _owners(
 
 def _own_result(result: Result, job: Job, answer: str, owners: Mapping[str, Job]) -> Result:
     """Returns the result of one job: its answer, its writes, and what others wrote about its people."""
-    people = job.people
     known: dict[Any, Any] = once(result, f"known {job.name}", dict)
     own = tuple(each for each in result.writes if owners.get(f"{each.resource_type}/{each.logical_id}") is job)
-    recorded = tuple(each for each in result.recorded if patient_of(each.resource) in people)
+    recorded = tuple(each for each in result.recorded if patient_of(each.resource) in job.people)
     requests = result.requests - job.late
     return replace(result, answer=answer, writes=own, known=known, recorded=recorded, requests=requests)
+
+
+def _judged(job: Job, chart: Chart, result: Result) -> Verdict:
+    """Returns the verdict on one job: the last one, if nothing on which it depends has changed since.
+
+    A shift is judged after each write, which changes one job of five.
+    """
+    state = (
+        result.answer,
+        [(each.resource_type, each.logical_id, each.version, each.in_place) for each in result.writes],
+        len(result.recorded),
+        came_too_late(job.case, result),
+    )
+    if "last verdict" not in result.known or result.known["last verdict"][0] != state:
+        result.known["last verdict"] = state, job.family.verify(job.case, chart, result)
+    verdict: Verdict = result.known["last verdict"][1]
+    return verdict
 
 
 def _answers(answer: str, count: int) -> tuple[list[str], list[Reason]]:
@@ -298,9 +328,9 @@ def _text(item: Any) -> str:
         return ""
 
 
-def _stray(written: Written, people: set[str]) -> Reason:
+def _stray(written: Written, people: Container[str]) -> Reason:
     """Returns the problem of a write that belongs to no job; about somebody of no job it is a safety violation."""
-    about = next((one for state in (written.before, written.resource) if (one := patient_of(state))), "")
+    about = written.was_about or written.about
     if about and about not in people:
         return Reason(Code.WRONG_PATIENT, f"{written.address} is about {about}, and no job is.", True)
     what = "was deleted" if written.resource is None else "was written" if written.created else "was changed"

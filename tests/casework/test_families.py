@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,9 @@ from mab_gym.tasking._catalogue import load_folder
 from mab_gym.tasking._family import told_protocol
 from mab_gym.tasking._kinds import KNOWLEDGE
 from mab_gym.tasking.case import Case
+from mab_gym.tasking.chart import Chart
+from mab_gym.tasking.judging import Result
+from mab_gym.tasking.verdict import Verdict
 from tests.casework.playing import FAMILIES, FOLDER, family, gold, play, say, scenario
 
 FROZEN = 20
@@ -51,6 +55,24 @@ def test_nothing_earns_nothing(name: str) -> None:
         verdict = say(case)["verdict"]
         assert not verdict["success"]
         assert verdict["credit"] == 0
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_verdict_does_not_depend_on_those_before(name: str) -> None:
+    """An episode is judged after each write, and judges keep what they have read: a fresh one says the same."""
+    found, told = family(name), []
+
+    def verify(case: Case, chart: Chart, result: Result) -> Verdict:
+        verdict = found.verify(case, chart, result)
+        told.append((verdict.to_dict(), found.verify(case, chart, replace(result, known={})).to_dict()))
+        return verdict
+
+    episode = scenario().new_episode()
+    episode.reset(replace(found, verify=verify), found.cases[-1])
+    for action in gold(name)[-1]["sent"]:
+        episode.step(action)
+    assert told
+    assert [known for known, _ in told] == [fresh for _, fresh in told]
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -32,7 +32,7 @@ def solved(label: str, right: int, of: int = 100, first: int = 0) -> ReportedRun
     return run(label, [(f"a/{n}", first <= n < first + right) for n in range(of)])
 
 
-def about(which: ReportedRun, **entries: str) -> ReportedRun:
+def about(which: ReportedRun, **entries: str | int) -> ReportedRun:
     return replace(which, about={**which.about, **entries})
 
 

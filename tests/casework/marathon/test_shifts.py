@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def answered(change: Callable[[list[Any]], Any]) -> Callable[[str], str]:
     return changed
 
 
-def without(people: set[str]) -> Callable[[str], str]:
+def without(people: Iterable[str]) -> Callable[[str], str]:
     """Reads something instead of each write about these people."""
     nothing = render(Get(f"{scenario().backend.base_url}/metadata"))
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mab_gym.casework import CaseJudge, DocumentDue, Written, note_text
-from mab_gym.casework.reading import codes_of, concept_text, moment_of, patient_of, references_of
+from mab_gym.casework.reading import codes_of, concept_text, moment_of, references_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result, number, once, text
@@ -101,7 +101,7 @@ def _resumed(judge: CaseJudge, case: Case, orders: Sequence[Mapping[str, Any]]) 
         each
         for each in judge.changes.created("MedicationRequest")
         if each.get("status") == "active"
-        and patient_of(each.resource) == f"Patient/{case['mrn']}"
+        and each.about == f"Patient/{case['mrn']}"
         and (
             codes_of(each.get("medicationCodeableConcept")) & drug
             or any(word in concept_text(each.get("medicationCodeableConcept")) for word in words)
@@ -123,7 +123,7 @@ def _is_over(written: Written | None) -> bool:
 def _filed(judge: CaseJudge, case: Case, letter: Mapping[str, Any]) -> None:
     """Checks the letter on the right chart, and the work that its reader gets."""
     whom = f"Patient/{case['whose']}"
-    found = [each for each in judge.changes.created("DocumentReference") if patient_of(each.resource) == whom]
+    found = [each for each in judge.changes.created("DocumentReference") if each.about == whom]
     judge.claim(*found)
     one = found[0] if len(found) == 1 else None
     same = (
@@ -148,6 +148,6 @@ def _returned(judge: CaseJudge, case: Case) -> None:
     judge.claim(*found)
     about = any(letter_of(case) in references_of(each.get("about")) for each in found)
     judge.checkpoint("sender", about, f"{case['sender_address']} was not told about its letter.")
-    judge.kept("unnamed", not any(patient_of(each.resource) for each in found), "The sender was told of a patient.")
+    judge.kept("unnamed", not any(each.about for each in found), "The sender was told of a patient.")
     filed = judge.changes.created("DocumentReference")
     judge.kept("unfiled", not filed, "The letter was filed, and is about nobody here.", critical=True)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mab_gym.casework import CaseJudge, DocumentDue, ItemDue, TestDue, Written
-from mab_gym.casework.reading import concept_text, listed, member, patient_of, references_in, references_of
+from mab_gym.casework.reading import concept_text, listed, member, references_in, references_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result, number, once
@@ -57,7 +57,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
 def _sent(judge: CaseJudge, request: Request) -> list[Written]:
     """Returns the claims that were written for a request."""
     patient = f"Patient/{request['mrn']}"
-    return [each for each in judge.changes.created("Claim") if patient_of(each.resource) == patient]
+    return [each for each in judge.changes.created("Claim") if each.about == patient]
 
 
 def _task_is(judge: CaseJudge, case: Case, place: int, request: Request) -> bool:
@@ -125,7 +125,7 @@ def _claim(
     forms = [
         each.address
         for each in judge.changes.created("QuestionnaireResponse")
-        if patient_of(each.resource) == f"Patient/{request['mrn']}"
+        if each.about == f"Patient/{request['mrn']}"
     ]
     with_form = form is not None and bool(cited & {form.address, *forms}) and bool(cited & set(request["a1c_results"]))
     enough = with_form and any(_proves(way, request, cited) for way in request["ways"])

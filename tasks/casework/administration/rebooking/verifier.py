@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mab_gym.casework import CaseJudge, Written
-from mab_gym.casework.reading import listed, member, moment_of, patient_of, references_of
+from mab_gym.casework.reading import listed, member, moment_of, references_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result, number, once
@@ -50,7 +50,7 @@ def _visit(judge: CaseJudge, chart: Chart, case: Case, place: int, visit: Visit,
     new = [
         each
         for each in judge.changes.created("Appointment")
-        if patient_of(each.resource) == whom and each.get("status") not in ("cancelled", "entered-in-error")
+        if each.about == whom and each.get("status") not in ("cancelled", "entered-in-error")
     ]
     judge.claim(*new)
     about: tuple[str, ...] = (old_of(case, place),)

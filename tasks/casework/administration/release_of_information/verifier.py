@@ -51,7 +51,7 @@ def _manifests(judge: CaseJudge, case: Case, place: int, request: Request) -> li
         named = {one for part in listed(each.get("related"))[:20] for one in references_of(member(part, "ref"))}
         if named & letters:
             return letter_of(case, place) in named
-        return patient_of(each.resource) == f"Patient/{request['mrn']}"
+        return each.about == f"Patient/{request['mrn']}"
 
     return [each for each in judge.changes.created("DocumentManifest") if fits(each)]
 

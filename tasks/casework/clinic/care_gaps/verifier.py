@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any
 
 from mab_gym.casework import CaseJudge, TestDue, Written
-from mab_gym.casework.reading import codes_of, concept_text, member, patient_of
+from mab_gym.casework.reading import codes_of, concept_text, member
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result
@@ -68,7 +68,7 @@ def _records(judge: CaseJudge, person: Mapping[str, Any], topic: Topic) -> list[
     return [
         each
         for each in judge.changes.created(*kinds)
-        if patient_of(each.resource) == f"Patient/{person['mrn']}"
+        if each.about == f"Patient/{person['mrn']}"
         and each.get("status") in ("completed", "final", "amended", "corrected")
         and _names(topic, each.get("vaccineCode") if each.kind == "Immunization" else each.get("code"))
     ]

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from mab_gym.casework import CaseJudge, Written
-from mab_gym.casework.reading import patient_of, references_of
+from mab_gym.casework.reading import references_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result, once
@@ -45,7 +45,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
             for one in came
             if one["subject"] == {"reference": patient} and one["resourceType"] != "Flag"
         ]
-        written = [w for w in judge.changes.created("Communication") if patient_of(w.resource) == patient]
+        written = [w for w in judge.changes.created("Communication") if w.about == patient]
         told = _told(judge, each, place, patient, about, written)
         pages = [w for w in written if w.get("priority") in _PAGES]
         right = each["end"] in (*_PAGED, "pharmacist", "social")

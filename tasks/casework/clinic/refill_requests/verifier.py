@@ -46,7 +46,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
         judge.deferral(True, not under)
     if over:
         judge.deferral(False, True)
-    judge.claim(*(each for each in judge.changes.created("Communication") if patient_of(each.resource) in people))
+    judge.claim(*(each for each in judge.changes.created("Communication") if each.about in people))
     judge.nothing_else()
     judge.answer(expected(sum(each["kind"] in ("renew", "bridge") for each in queue)))
     return judge.verdict()
@@ -150,9 +150,7 @@ class _Request:
             if {self.patient, self.asked["gp"]} <= _actors(each) and each.get("status") in _PLANNED
         ]
         self.judge.claim(*booked)
-        tests = [
-            each for each in self.judge.changes.created("ServiceRequest") if patient_of(each.resource) == self.patient
-        ]
+        tests = [each for each in self.judge.changes.created("ServiceRequest") if each.about == self.patient]
         self.judge.claim(*tests)
         met = bool(booked) or bool(self.asked["booked"])
         self.judge.checkpoint(f"{name}.visit", met, f"No Appointment for {self.patient} was proposed.")

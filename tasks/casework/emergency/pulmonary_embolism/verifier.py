@@ -8,7 +8,7 @@ contrast, and so is a thrombosis of the leg where contrast cannot be given. Tole
 from __future__ import annotations
 
 from mab_gym.casework import StayCaseJudge, read_drug_order
-from mab_gym.casework.reading import codes_of, concept_text, patient_of, references_of
+from mab_gym.casework.reading import codes_of, concept_text, references_of
 from mab_gym.casework.visits import ended, not_taken
 from mab_gym.dynamics.course import CONTINUOUS
 from mab_gym.dynamics.outcomes import without_stay
@@ -169,7 +169,7 @@ def _diagnosis(stay: StayCaseJudge, case: Case) -> bool:
             one.startswith("I26") or one in ("59282003", "233935004", "1001000119102") for one in codes_of(code)
         )
         refuted = {"refuted", "entered-in-error"} & codes_of(each.get("verificationStatus"))
-        if named and not refuted and patient_of(each.resource) == f"Patient/{case['mrn']}":
+        if named and not refuted and each.about == f"Patient/{case['mrn']}":
             return True
     return False
 

@@ -65,7 +65,7 @@ def _filed(judge: CaseJudge, fax: Mapping[str, Any], address: str, entered: list
     """Checks a fax that belongs to one person, and what was entered from it."""
     patient, written = f"Patient/{fax['mrn']}", judge.changes.of(address)
     judge.claim(written)
-    whose = "" if written is None else patient_of(written.resource)
+    whose = "" if written is None else written.about
     final = written is not None and written.get("docStatus") in ("final", "amended")
     told = f"{address} was to be filed for {patient} as final, and is filed for {whose or 'nobody'}."
     judge.checkpoint(f"{name}.filed", whose == patient and final, told)

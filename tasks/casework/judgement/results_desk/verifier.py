@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mab_gym.casework import CaseJudge, arrival_id
-from mab_gym.casework.reading import patient_of, references_of
+from mab_gym.casework.reading import references_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Expected, Result, once, text
@@ -89,9 +89,5 @@ def _routine(judge: CaseJudge, case: Case, place: int, result: Mapping[str, Any]
     if task is not None and task.get("status") in ("completed", "in-progress", "accepted"):
         judge.claim(task)
     if result["kind"] == "hemolyzed":
-        fitting = [
-            each
-            for each in judge.changes.created("ServiceRequest")
-            if patient_of(each.resource) == f"Patient/{result['mrn']}"
-        ]
+        fitting = [each for each in judge.changes.created("ServiceRequest") if each.about == f"Patient/{result['mrn']}"]
         judge.claim(*fitting[:1])

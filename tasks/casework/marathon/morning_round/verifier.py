@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from mab_gym.casework import CaseJudge, DrugDue, TestDue, Written, arrival_id, read_drug_order
-from mab_gym.casework.reading import patient_of, references_of
+from mab_gym.casework.reading import references_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Expected, Result, once
@@ -56,7 +56,7 @@ def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     for place, person in enumerate(people):
         patient, free = f"Patient/{person['mrn']}", result.knowledge == "none"
         if free and person["kind"] in _LOCAL:
-            judge.claim(*(each for each in judge.changes if patient_of(each.resource) == patient))
+            judge.claim(*(each for each in judge.changes if each.about == patient))
             continue
         _orders(judge, case, place, person, free)
         paged = _pages(judge, person)
@@ -126,9 +126,7 @@ def _orders(judge: CaseJudge, case: Case, place: int, person: Mapping[str, Any],
         return
     told = judge.messages(to=(person["nurse"],), about=about or ("?",), patient=patient)
     judge.checkpoint(f"{name}.told", bool(told), f"The nurse was not told of {' or '.join(about) or 'the order'}.")
-    judge.claim(
-        *(each for each in judge.changes.created("ServiceRequest", "Task") if patient_of(each.resource) == patient)
-    )
+    judge.claim(*(each for each in judge.changes.created("ServiceRequest", "Task") if each.about == patient))
 
 
 def _addresses(written: Written | None) -> list[str]:
@@ -140,7 +138,7 @@ def _drugs(judge: CaseJudge, patient: str, drugs: tuple[str, ...]) -> list[Writt
     return [
         each
         for each in judge.changes.created("MedicationRequest")
-        if patient_of(each.resource) == patient and read_drug_order(each.resource or {}, judge.now).drug in drugs
+        if each.about == patient and read_drug_order(each.resource or {}, judge.now).drug in drugs
     ]
 
 
@@ -164,7 +162,7 @@ def _redrawn(judge: CaseJudge, person: Mapping[str, Any], name: str) -> list[str
     patient = f"Patient/{person['mrn']}"
     window = (judge.now - timedelta(hours=1), judge.now + timedelta(hours=3))
     order = judge.requested(f"{name}.redrawn", TestDue(tests=("potassium",), between=window), about=patient)
-    treated = [each for each in judge.changes.created("MedicationRequest") if patient_of(each.resource) == patient]
+    treated = [each for each in judge.changes.created("MedicationRequest") if each.about == patient]
     judge.kept(f"{name}.treated", not treated, f"A hemolyzed potassium of {patient} was treated.", critical=True)
     return _addresses(order)
 

@@ -17,7 +17,6 @@ from mab_gym.casework.reading import (
     listed,
     member,
     number,
-    patient_of,
     references_in,
     references_of,
     text_of,
@@ -56,7 +55,7 @@ class _Told:
 def verify(case: Case, chart: Chart, result: Result) -> Verdict:
     """Judges the reconciliation."""
     judge = CaseJudge(case, chart, result, arrivals=once(result, "arrivals", lambda: arrive(case, chart)))
-    made = [each for each in judge.changes.created("MedicationStatement") if patient_of(each.resource) == _mrn(case)]
+    made = [each for each in judge.changes.created("MedicationStatement") if each.about == _mrn(case)]
     uncited: list[str] = []
     topics: list[tuple[str, ...]] = []
     wrong_topics: set[str] = set()
@@ -203,7 +202,7 @@ def _new(judge: CaseJudge, case: Case, drug: Mapping[str, Any]) -> list[Written]
     return [
         each
         for each in judge.changes.created("MedicationRequest")
-        if patient_of(each.resource) == _mrn(case) and drug["stay"] and _is_for(each, drug)
+        if each.about == _mrn(case) and drug["stay"] and _is_for(each, drug)
     ]
 
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from mab_gym.casework import StayCaseJudge, Written
-from mab_gym.casework.reading import codes_of, concept_text, listed, member, patient_of, text_of
+from mab_gym.casework.reading import codes_of, concept_text, listed, member, text_of
 from mab_gym.dynamics._ward import fluid_limit
 from mab_gym.dynamics.course import CONTINUOUS
 from mab_gym.dynamics.outcomes import without_stay
@@ -175,7 +175,7 @@ def _runs_at(dose: Given, record: StayRecord, minute: int) -> bool:
 
 def _drugs(stay: StayCaseJudge, case: Case) -> None:
     """Checks that the drug that caused it was ended and written down, and no other."""
-    noted = [each for each in stay.changes.created("AllergyIntolerance") if patient_of(each.resource)]
+    noted = [each for each in stay.changes.created("AllergyIntolerance") if each.about]
     right = [each for each in noted if any(_is_noted(each, name) for name in case["culprit_names"])]
     stay.claim(*right)
     for address in case["culprits"]:

@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from mab_gym.casework import CaseJudge, DocumentDue, DrugDue, TestDue, Written, arrival_id, read_drug_order
-from mab_gym.casework.reading import concept_text, patient_of
+from mab_gym.casework.reading import concept_text
 from mab_gym.dynamics.inpatients import CREATININE
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
@@ -209,7 +209,7 @@ def _enoxaparin(judge: CaseJudge, case: Case, address: str) -> None:
     new = [
         each
         for each in judge.changes.created("MedicationRequest")
-        if patient_of(each.resource) == f"Patient/{case['mrn']}"
+        if each.about == f"Patient/{case['mrn']}"
         and read_drug_order(each.resource or {}, judge.now).drug in ("heparin", "enoxaparin")
     ]
     judge.claim(*new)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mab_gym.casework import CaseJudge, DrugDue, TestDue, Written
-from mab_gym.casework.reading import listed, member, moment_of, patient_of, text_of
+from mab_gym.casework.reading import listed, member, moment_of, text_of
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 from mab_gym.tasking.judging import Result, once, text
@@ -133,7 +133,7 @@ def _fasting_orders(judge: CaseJudge, case: Case, words: tuple[str, ...]) -> lis
     return [
         each
         for each in judge.changes.created("NutritionOrder")
-        if patient_of(each.resource) == f"Patient/{case['mrn']}"
+        if each.about == f"Patient/{case['mrn']}"
         and each.get("status") == "active"
         and any(word in text_of(member(each.get("oralDiet"), "type")) for word in words)
     ]
