@@ -36,7 +36,7 @@ def ensure(extras: str = "") -> None:
     say("installing mab_gym and what it needs" + (f" ({extras})" if extras else ""))
     uv = shutil.which("uv")
     if uv:
-        command = [uv, "pip", "install", "--quiet", "--python", str(PYTHON), "-e", package]
+        command = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(PYTHON), "-e", package]
     else:
         command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", package]
     if subprocess.run(command, check=False).returncode:

@@ -35,6 +35,7 @@ from _faults_endpoint import Faults, endpoint_process
 from _faults_script import ARGUMENTS, Attempt, Story, make_story
 
 import mab_gym.cli.app
+from mab_gym.agents._endpoint import ChatEndpoint
 from mab_gym.errors import MabGymError
 from mab_gym.runs._records import EPISODES
 from tests.conftest import CANONICAL
@@ -269,17 +270,18 @@ def _cut(path: Path, share: float) -> set[Key]:
 
 def warm_up() -> None:
     """Loads everything that the command needs, so that forked processes need not."""
-    with httpx.Client():
+    with httpx.Client(), contextlib.closing(ChatEndpoint("http://127.0.0.1/v1", "model")):
         command = mab_gym.cli.app.COMMANDS["eval"].load("eval")
         command.make_context("eval", evaluation("http://127.0.0.1/v1", Path("x"))[1:])
 
 
-def play(seeds: Sequence[int], seconds: float = float("inf")) -> Report:
+def play(seeds: Sequence[int], seconds: float = float("inf"), to_the_first: bool = False) -> Report:
     """Plays the stories of some seeds.
 
     Args:
         seeds: The seeds.
         seconds: Seconds after which no further story begins.
+        to_the_first: True to play no story after the first that shows a fault.
     """
     report, faults = Report(), Faults()
     begun = os.times()
@@ -289,7 +291,7 @@ def play(seeds: Sequence[int], seconds: float = float("inf")) -> Report:
     with tempfile.TemporaryDirectory() as folder, endpoint_process(solution, faults) as address:
         theatre = Theatre(Path(folder), faults, address)
         for number, seed in enumerate(seeds):
-            if time.monotonic() > ends:
+            if time.monotonic() > ends or (to_the_first and report.faults):
                 break
             theatre.play(make_story(seed), report)
             if number % 50 == 49:
@@ -304,9 +306,10 @@ def main() -> int:
         prog="scripts/faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", default="0-49", help="first and last, as in 0-999 (default: 0-49)")
+    parser.add_argument("--to-the-first", action="store_true", help="end with the first story that shows a fault")
     asked = parser.parse_args()
     first, _, last = asked.seeds.partition("-")
-    report = play(range(int(first), int(last or first) + 1))
+    report = play(range(int(first), int(last or first) + 1), to_the_first=asked.to_the_first)
     print("\n".join(report.lines()))
     return bool(report.faults)
 
