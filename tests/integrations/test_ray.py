@@ -29,7 +29,7 @@ from mab_gym.runs._records import EpisodeRecord, read_records, record_from
 from tests.conftest import hear_ctrl_c
 from tests.evaluation.commands import COMMAND, one_line
 from tests.evaluation.scripted import KEY, Speaks, endpoint, gold, solves
-from tests.integrations.scripts import FORMS, PLAYED, check_solved, script_by_opening, speaks
+from tests.integrations.scripts import FORMS, LIVING, check_solved, script_by_opening, speaks
 from tests.processes import PATIENCE, started, until
 
 pytest.importorskip("ray")
@@ -254,25 +254,26 @@ def test_a_models_key_reaches_the_workers_and_no_disk(place: Place, cluster: Clu
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("form", "env_id"), list(zip(FORMS, LIVING, strict=True)))
 def test_stays_and_casework_come_to_the_same(
-    form: str, place: Place, cluster: Cluster, living: Mapping[str, Mapping[str, EpisodeRecord]]
+    form: str, env_id: str, place: Place, cluster: Cluster, living: Mapping[str, Mapping[str, EpisodeRecord]]
 ) -> None:
-    """Each of the cases by a model; the records are those of one process, with every action."""
+    """A case on the clock by a model; the record is that of one process, with every action.
+
+    Ray sees no form of requests: each environment in one of them is enough.
+    """
     joined = Place(place.folder, place.variables | cluster.variables)
-    scripts = script_by_opening(living["text"].values())
+    scripts, case = script_by_opening(living["text"].values()), LIVING[env_id][-1]
+    which = ("--env", env_id, "--family", case.partition("/")[0], "--limit", "1")
     with endpoint(speaks(scripts, form)) as there:
-        model = ("--model", "scripted", "--base-url", there.base_url, "--form", form, "--limit", "1")
-        for env_id, case in PLAYED:
-            name = case.partition("/")[0]
-            which = ("--env", env_id, "--family", name)
-            done = joined.run("rollout", *model, *which, "--out", name, "--ray", cluster.address, "--workers", "1")
-            assert done.returncode == 0, done.stderr
-            (found,) = map(record_from, read_records(place.folder / name))
-            record = living[form][case]
-            check_solved(record, found.verdict, found.reward, found.actions)
-            assert list(found.messages) == list(record.messages)
-            assert json.dumps(found.course) == json.dumps(record.course)
+        model = ("--model", "scripted", "--base-url", there.base_url, "--form", form)
+        done = joined.run("rollout", *model, *which, "--out", "run", "--ray", cluster.address, "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    (found,) = map(record_from, read_records(place.folder / "run"))
+    record = living[form][case]
+    check_solved(record, found.verdict, found.reward, found.actions)
+    assert list(found.messages) == list(record.messages)
+    assert json.dumps(found.course) == json.dumps(record.course)
 
 
 def solution() -> Speaks:
