@@ -27,6 +27,8 @@ _LARGE = 2000
 """Above so many patients, cases are drawn from a few people at a time."""
 _PARTS, _TRIED, _PART = 200, 30, 5
 """Parts tried before the whole chart, people sampled for each part, and people that a part shows."""
+_GROUP = 125
+"""People of a group of a living hospital, at least: most branches of most families find theirs among them."""
 _NOT_VALID = ("entered-in-error", "cancelled")
 
 
@@ -100,6 +102,7 @@ class Chart:
             self._session.prepare(laid_over)
         self._memory: dict[Any, Any] = {}
         self._of_all: dict[str, Any] = {}
+        self._of_groups: dict[int, dict[Any, Any]] = {}
 
     def with_laid_over(self, resources: Sequence[Mapping[str, Any]]) -> Chart:
         """Returns a chart of the same snapshot with resources laid over it."""
@@ -187,13 +190,18 @@ class Chart:
     def parts(self, rng: random.Random) -> Iterator[Chart]:
         """Yields the charts to draw a case from: in a large hospital first some small parts, then the whole chart.
 
-        The `profiles` of a part are a few people chosen at random, so that a fitting patient is usually found without
-        reading the whole hospital.
+        The `profiles` of a part are some of the people, so that fitting patients are usually found without reading the
+        whole hospital. In a living hospital, where a case may want several people of rare kinds, the parts are groups
+        that stay the same; elsewhere they are a few people chosen at random.
 
         Args:
             rng: The random generator of the draw.
         """
-        if len(self.patients()) > _LARGE:
+        if self._ledger:
+            groups = len(self.patients()) // _GROUP
+            for number in rng.sample(range(groups), groups) if groups > 1 else ():
+                yield ChartGroup(self, list(self.patients())[number::groups], self._of_groups.setdefault(number, {}))
+        elif len(self.patients()) > _LARGE:
             everybody = self.remember("everybody", lambda: tuple(self.patients()))
             for _ in range(_PARTS):
                 yield self.part(rng.sample(everybody, _TRIED))
@@ -268,6 +276,39 @@ class ChartPart(Chart):
                 self._keep(key, found)
             self.was_asked |= before
         return cast(_T, found)
+
+
+class ChartGroup(ChartPart):
+    """A chart whose `profiles` are one group of its people; what was computed from them is kept for the next draw.
+
+    Args:
+        whole: The whole chart.
+        mrns: The people of the group.
+        known: What is known of the group.
+    """
+
+    def __init__(self, whole: Chart, mrns: Sequence[str], known: dict[Any, Any]) -> None:
+        super().__init__(whole, mrns)
+        self._of_group = known
+
+    def profiles(self) -> tuple[str, ...]:
+        """Returns the patients of the group who have any Observation, in load order."""
+        self.was_asked = True
+        return tuple(filter(self.has_results, self._some)) or self._whole.profiles()
+
+    def _known(self, key: Any) -> Any:
+        found = self._of_group.get(key, _UNKNOWN)
+        if found is _UNKNOWN:
+            return super()._known(key)
+        self.was_asked = True
+        return found
+
+    def remember(self, key: Any, compute: Callable[[], _T]) -> _T:
+        """Works as `Chart.remember`, and keeps for the group alone what was computed from its people."""
+        found = super().remember(key, compute)
+        if super()._known(key) is _UNKNOWN:
+            self._of_group[key] = found
+        return found
 
 
 def _fact(told: Sequence[Any]) -> LedgerFact:

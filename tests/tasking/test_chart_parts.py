@@ -79,3 +79,43 @@ def test_every_branch_is_drawn_from_parts_and_everybody_as_often(scenario: Scena
 
 def _key(params: Mapping[str, Any]) -> str:
     return str(sorted(params.items()))
+
+
+@pytest.fixture
+def living(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Chart:
+    """The canonical chart, taken for that of a living hospital of three groups."""
+    monkeypatch.setattr(module, "_GROUP", 231)
+    chart = Chart(scenario.backend)
+    monkeypatch.setattr(chart, "_ledger", {"somebody": "[]"})
+    return chart
+
+
+def test_a_living_hospital_is_looked_at_by_groups_that_stay_the_same(living: Chart) -> None:
+    *groups, last = living.parts(random.Random(0))
+    again = list(living.parts(random.Random(3)))[:-1]
+
+    assert last is living
+    shown = [group.profiles() for group in groups]
+    assert len(shown) == 3
+    assert sorted(mrn for some in shown for mrn in some) == sorted(living.profiles())
+    assert {group.profiles() for group in again} == set(shown)
+    assert [group.profiles() for group in again] != shown
+
+
+def test_what_is_computed_from_a_group_is_remembered_of_that_group(living: Chart) -> None:
+    (one, other, _, whole), (later, *_) = (list(living.parts(random.Random(0))) for _ in range(2))
+
+    assert one.remember("how many", lambda: len(one.profiles())) == len(one.profiles())
+    assert other.remember("how many", lambda: 0) == 0  # nothing of it was asked
+    assert later.remember("how many", lambda: -1) == len(one.profiles())
+    assert whole.remember("how many", lambda: -2) == 0
+
+
+def test_what_rests_on_something_remembered_of_a_group_is_of_that_group_too(living: Chart) -> None:
+    one, other, _, whole = living.parts(random.Random(0))
+
+    def half(group: Chart) -> int:
+        count = group.remember("how many", lambda: len(group.profiles()))
+        return group.remember("twice as many", lambda: 2 * group.remember("how many", lambda: count))
+
+    assert [half(one), half(other), half(whole)] == [2 * len(each.profiles()) for each in (one, other, living)]
