@@ -100,7 +100,8 @@ def fills(dispenses: Iterable[Resource]) -> list[Fill]:
 
 def days_of(some: Iterable[Fill], now: datetime, least: float) -> set[int]:
     """Returns the days of the last 90 that fills of a dose or more cover."""
-    enough = [each for each in some if each.daily >= least]
+    begun = now - timedelta(days=METFORMIN_DAYS)
+    enough = [each for each in some if each.daily >= least and each.end > begun]
     days = ((day, now - timedelta(days=day + 1)) for day in range(METFORMIN_DAYS))
     return {day for day, at in days if any(each.start - timedelta(days=1) <= at < each.end for each in enough)}
 

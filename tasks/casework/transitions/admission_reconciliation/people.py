@@ -204,7 +204,8 @@ def _drug(
     klass = "" if catalogued is None else catalogued.klass
     fact = next((f for f in live if f.subject == f"drug:{_key(code)}:taken"), None)
     same = [each for each in here if _name(each) == name or (code and _code(each) == code)]
-    kinds = {d.klass for each in here for d in DRUGS.values() if _code(each) and d.rxnorm == _code(each)}
+    codes = {_code(each) for each in here} - {""}
+    kinds = {d.klass for d in DRUGS.values() if d.rxnorm in codes}
     state, dose, by, free = "taken", 0.0, tuple[str, ...](), needed or not code
     days = None if given is None else (now - datetime.fromisoformat(given)).days
     if days is None or 80 < days <= _GAP + 5:
