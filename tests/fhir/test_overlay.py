@@ -248,7 +248,7 @@ def test_a_search_that_finds_no_reference_costs_the_same_again() -> None:
     parameter = search_parameters("Observation")["patient"]
     bills = []
     for target in ("a", "b", "c", "p1"):
-        budget = Budget(RequestLimits(search=1e9, body=1e9, answer=10**9))
+        budget = Budget(RequestLimits(search=10**9, body=10**9, answer=10**9))
         with budget.recording() as bill:
             rows = table.search([Filter(parameter, ("x", target), (PointsToAny([("Patient", target)]),))], budget)
         assert list(rows) == ([0] if target == "p1" else [])

@@ -168,7 +168,7 @@ class PoolIndex:
     def __init__(self, column: PoolColumn, before: PoolIndex | None = None) -> None:
         self.column = column
         # The first of all, which every session shares; those between would stay in memory for nothing.
-        self._first = None if before is None else before._first or before
+        self._first: PoolIndex | None = None if before is None else before._first or before
         self._values: dict[tuple[str, Path], list[tuple[Value, ...] | None]] = {}
         self._complete: set[tuple[str, Path]] = set()  # of which every element was read
         self._by_target: dict[Path, dict[str, list[int]]] = {}

@@ -30,10 +30,10 @@ FOLDERS = {
 }
 """The families without a clock that write what their prompt spells out; casework is judged by states, not by orders."""
 STEP = 1 if os.environ.get("MAB_GYM_TEST_ALL") else 4
-"""Of the first branch of a family all rewritings are played, of the others one in so many, each branch beginning elsewhere.
+"""Of the first branch of a family all rewritings are played; of the others one in so many, each beginning elsewhere.
 
-The branches write nearly the same orders, so they have nearly the same rewritings, and what a judge takes for right that
-is wrong, or the other way round, it takes so in the first. What one branch alone has wrong (a dose, a code that its
+The branches write nearly the same orders, so they have nearly the same rewritings: what a judge takes for right that is
+wrong, or the other way round, it takes so in the first. What one branch alone has wrong (a dose, a code that its
 verifier does not look at) shows in some ten rewritings of it at least. ``scripts/check --full`` plays all.
 """
 _ASSIGNED = ("id", "meta")
