@@ -1,4 +1,4 @@
-"""Thousands of lives against published figures, and against what cannot be.
+"""Ten thousand lives against published figures, and against what cannot be.
 
 Each figure stands beside its source and the interval that it is held to: wide enough for the simulation's noise and for
 what surveys leave open, and narrow enough that a table that is left out, or taken for another, is noticed.
@@ -7,7 +7,6 @@ what surveys leave open, and narrow enough that a table that is left out, or tak
 from __future__ import annotations
 
 import gc
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -21,12 +20,7 @@ from mab_gym.cohort.hospital.life._lives import draw_lives
 from tests.cohort.hospital import impossible
 from tests.cohort.hospital.tally import BANDS, YEAR, Somebody, Tally, share
 
-PEOPLE, CHUNK = 10_000 if os.environ.get("MAB_GYM_TEST_ALL") else 5_000, 250
-"""The lives that are drawn; ``scripts/check --full`` draws ten thousand.
-
-The intervals are four to ten points wide where the standard error of a share of all adults is below one point, and of a
-small group some three; the lives come of a seed, so noise fails nobody who has changed nothing.
-"""
+PEOPLE, CHUNK = 10_000, 250
 STATINS = frozenset({"atorvastatin", "rosuvastatin", "simvastatin", "pravastatin"})
 ANTIDEPRESSANTS = frozenset({
     "sertraline", "escitalopram", "fluoxetine", "bupropion", "duloxetine", "venlafaxine", "mirtazapine", "trazodone",
