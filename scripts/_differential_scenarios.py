@@ -21,7 +21,7 @@ from _differential_fixtures import Resource
 
 from mab_gym.fhir.http._server import FhirSession
 from tests.fhir.comparing import LEVELS, Answer, lines
-from tests.fhir.scenarios import Told, in_process, over_http
+from tests.fhir.scenarios import Told, agreement, in_process, over_http
 
 TOPICS = ("agents", "operations", "patch", "validate", "web")
 MOST_LINES = 14
@@ -115,7 +115,7 @@ def _note(
         report.own[f"{kind}: {_diagnostics(answered)[:80]}"] += 1
         return
     seen, had = told.views(said), known.views(answered)
-    level = next((n for n, (one, other) in enumerate(zip(seen, had, strict=True)) if one != other), len(LEVELS))
+    level = next((n for n, equal in enumerate(agreement(seen, had)) if not equal), len(LEVELS))
     for each in range(level):
         report.agreed[each] += 1
     if level == len(LEVELS):
@@ -127,7 +127,7 @@ def _note(
         report.examples[name] = [
             f"{step['method']} {step['target']} {json.dumps(step['headers'])}",
             str(step["body"])[:600],
-            *_difference(seen[2], had[2]),
+            *_difference((*seen[1], seen[2]), (*had[1], had[2])),
         ]
 
 

@@ -106,24 +106,24 @@ def serve(
     if sum([archive is not None, empty, records is not None]) > 1:
         raise UsageError("give one of --archive, --empty and --records")
     limits = _limits(body_bytes, session_bytes, stored_bytes)
-    listening = listen(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    url = f"http://{shown}:{listening.getsockname()[1]}/fhir"
-    gate = Gate(url, allow_host or (), allow_origin or (), base_url, forwarded=forwarded)
-    server = _server(archive, empty, records)
-    server.limits = replace(server.limits, body=BODY_WORK)
-    server.bulk_export = bulk_export
-    worlds = SharedWorld(server, limits) if sessions is Sessions.SHARED else OwnWorlds(server, limits)
-    count = sum(len(table) for table in server.tables.values())
+    with listen(host, port) as listening:
+        shown = f"[{host}]" if ":" in host else host
+        url = f"http://{shown}:{listening.getsockname()[1]}/fhir"
+        gate = Gate(url, allow_host or (), allow_origin or (), base_url, forwarded=forwarded)
+        server = _server(archive, empty, records)
+        server.limits = replace(server.limits, body=BODY_WORK)
+        server.bulk_export = bulk_export
+        worlds = SharedWorld(server, limits) if sessions is Sessions.SHARED else OwnWorlds(server, limits)
+        count = sum(len(table) for table in server.tables.values())
 
-    def ready(stop: Callable[[], None]) -> None:
-        output.print(f"{count:,} resources at {url} (sessions: {sessions.value}); Ctrl-C stops", markup=False)
+        def ready(stop: Callable[[], None]) -> None:
+            output.print(f"{count:,} resources at {url} (sessions: {sessions.value}); Ctrl-C stops", markup=False)
 
-    if host not in ("127.0.0.1", "::1", "localhost"):
-        errors.print(f"anybody who reaches {host} can read and write these records", markup=False)
-    application = Application(worlds, gate, limits)
-    server.pause = application.give_way
-    run(application, listening, ready, limits)
+        if host not in ("127.0.0.1", "::1", "localhost"):
+            errors.print(f"anybody who reaches {host} can read and write these records", markup=False)
+        application = Application(worlds, gate, limits)
+        server.pause = application.give_way
+        run(application, listening, ready, limits)
 
 
 def _limits(body: str, session: str, stored: str) -> ServeLimits:

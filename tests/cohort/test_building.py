@@ -6,14 +6,18 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from mab_gym.cli import app
 from mab_gym.errors import ArchiveError, UsageError
 from mab_gym.fhir.store._archive import open_archive
 from tests.processes import PATIENCE, started
+
+Build = Callable[..., tuple[int, str]]
 
 
 def building(folder: Path, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
@@ -22,11 +26,20 @@ def building(folder: Path, *arguments: str) -> AbstractContextManager[subprocess
     return started(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def build(folder: Path, *arguments: str) -> tuple[int, str, str]:
-    """A build's exit code and what it printed."""
-    with building(folder, *arguments) as process:
-        out, err = process.communicate(timeout=PATIENCE)
-        return process.returncode, out, err
+@pytest.fixture
+def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Build:
+    """Builds in this process, as the command does; gives the exit code and what stands on standard error."""
+
+    def run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setenv("MAB_GYM_CACHE", str(tmp_path))
+        monkeypatch.setattr(sys, "argv", ["mab-gym", "data", "build", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            app.main()
+        code = ended.value.code or 0
+        assert isinstance(code, int)
+        return code, capsys.readouterr().err
+
+    return run
 
 
 def archives(folder: Path) -> list[Path]:
@@ -47,16 +60,16 @@ def test_two_builds_at_once_do_no_harm(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 @pytest.mark.parametrize("after", [0.2, 0.6, 1.0, 1.4])
-def test_a_killed_build_leaves_no_half_archive(tmp_path: Path, after: float) -> None:
+def test_a_killed_build_leaves_no_half_archive(tmp_path: Path, build: Build, after: float) -> None:
     with building(tmp_path, "train", "--patients", "150", "--seed", "3"):
         time.sleep(after)  # and then it is killed
     for path in archives(tmp_path):
         assert open_archive(path).about["patients"] == 150
-    assert build(tmp_path, "train", "--patients", "20", "--seed", "3")[0] == 0
+    assert build("train", "--patients", "20", "--seed", "3")[0] == 0
 
 
-def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
-    assert build(tmp_path, "train", "--patients", "5", "--seed", "3")[0] == 0
+def test_a_damaged_archive_is_named(tmp_path: Path, build: Build) -> None:
+    assert build("train", "--patients", "5", "--seed", "3")[0] == 0
     (path,) = archives(tmp_path)
     whole = path.read_bytes()
     for place in (100, len(whole) // 2, len(whole) - 100):
@@ -71,15 +84,16 @@ def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments", [("beyond", "--patients", "3"), ("nobody",), ("train-5-x",), ("train", "--seed", "-1")]
 )
-def test_what_cannot_be_built_is_said(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    code, _, err = build(tmp_path, *arguments)
+def test_what_cannot_be_built_is_said(tmp_path: Path, build: Build, arguments: tuple[str, ...]) -> None:
+    code, err = build(*arguments)
     assert code != 0
     assert "Traceback" not in err
     assert not archives(tmp_path)
 
 
 def test_a_cohort_that_is_too_large_is_refused_before_anything_is_made(tmp_path: Path) -> None:
-    code, _, err = build(tmp_path, "train", "--patients", "9000000")
-    assert code == 2
+    with building(tmp_path, "train", "--patients", "9000000") as process:
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 2
     assert "million" in err or "GB" in err
     assert UsageError.__name__ not in err

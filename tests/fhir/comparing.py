@@ -34,6 +34,7 @@ Send = Callable[[str, str, Mapping[str, str], str | None], Answer]
 
 _XML = "application/xml;charset=UTF-8"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_WITHIN_UUID = re.compile(r"-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-")
 _MASKS = (
     (re.compile(r'("(?:lastUpdated|lastModified|date)": ?")\d{4}-\d\d-\d\dT[^"]*"'), r'\1T"'),
     (re.compile(r'("source": ?"[^"#]*)#[^"]*"'), r'\1#S"'),
@@ -145,32 +146,48 @@ def agreement(theirs: Mapping[str, Any], ours: Mapping[str, Any], base: str = BA
     our_pages, their_pages = list(ours.get("pages", ())), list(theirs.get("pages", ()))
     longest = max(len(our_pages), len(their_pages))
     pairs.extend((_at(their_pages, place), _at(our_pages, place)) for place in range(longest))
-    equal = [True, True, True]
-    for one, other in pairs:
-        seen = zip(_views(one, BASE), _views(other, base), strict=True)
-        equal = [same and a == b for same, (a, b) in zip(equal, seen, strict=True)]
-    return equal
+    each = [_equal(_views(one, BASE), _views(other, base)) for one, other in pairs]
+    return [all(level) for level in zip(*each, strict=True)]
 
 
 def _at(answers: Sequence[Answer], place: int) -> Answer | None:
     return answers[place] if place < len(answers) else None
 
 
-def _views(answer: Answer | None, base: str) -> tuple[Any, Any, Any]:
-    """The levels of comparison: the status, the body as JSON, and the body and its type to the character."""
+def _views(answer: Answer | None, base: str) -> tuple[Any, str, str, Any]:
+    """The parts that are compared, masked: the status, the body, the location, and the body's type."""
     if answer is None:
-        return None, None, None
-    text = _mask(answer["body"], base)
-    location = _mask(answer["headers"].get("location", ""), base)
+        return None, "", "", None
+    headers = answer["headers"]
+    location = _mask(headers.get("location", ""), base)
+    return answer["status"], _mask(answer["body"], base), location, headers.get("content-type")
+
+
+def _equal(one: tuple[Any, str, str, Any], other: tuple[Any, str, str, Any]) -> tuple[bool, bool, bool]:
+    """Tells if the status, the body as JSON, and the body and its type to the character are the same."""
+    placed = one[2] == other[2] and (one[0] is None) == (other[0] is None)
+    same = one[1] == other[1]
+    return (
+        one[0] == other[0],
+        placed and (same or _read(one[1]) == _read(other[1])),
+        placed and same and one[3] == other[3],
+    )
+
+
+def _read(text: str) -> Any:
     try:
-        body = soften(json.loads(text))
+        return soften(json.loads(text))
     except ValueError:
-        body = text
-    return answer["status"], (body, location), (text, location, answer["headers"].get("content-type"))
+        return text
+
+
+def mask_uuids(text: str) -> str:
+    """The text with ``UUID`` in the place of each; looks first for what is found quickly."""
+    return _UUID.sub("UUID", text) if _WITHIN_UUID.search(text) else text
 
 
 def _mask(text: str, base: str) -> str:
-    text = _UUID.sub("UUID", text.replace(base, "BASE"))
+    text = mask_uuids(text.replace(base, "BASE"))
     for pattern, mask in _MASKS:
         text = pattern.sub(mask, text)
     return text

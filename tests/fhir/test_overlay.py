@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from mab_gym.fhir.http._server import FhirServer, FhirSession, Request, Response
+from mab_gym.fhir.model._definitions import search_parameters
+from mab_gym.fhir.model._filter import Filter, PointsToAny
+from mab_gym.fhir.model._paths import Path
 from mab_gym.fhir.store import _overlay as overlay
-from mab_gym.fhir.store._base import BaseTable
+from mab_gym.fhir.store._base import BaseTable, PoolIndex
+from mab_gym.fhir.store._budget import Budget, RequestLimits
 from mab_gym.fhir.store._build import build_positioned, extend_table
 from mab_gym.fhir.store._table import PoolColumn, Table
 from tests.fhir.serving import get, ids, relative
@@ -204,6 +209,51 @@ def test_writes_are_dated_one_after_the_other() -> None:
     assert ids(session, "Patient?_sort=-_lastUpdated") == ["3", "2", "1"]
     stamps = [write.updated for write in session.writes]
     assert stamps == sorted(set(stamps))
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_folded_table_knows_what_was_read_before(twice: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """References that the first table has read are not read again, unless their codes are others now."""
+    subjects = [f'{{"reference": "Patient/p{number}"}}' for number in (1, 2, 1 if twice else 3)]
+    column = PoolColumn("subject", np.array([1, 2, 3], dtype=np.uint8), subjects)
+    session = FhirServer({"Observation": Table("Observation", ["o1", "o2", "o3"], [column])}).open()
+    monkeypatch.setattr(overlay, "MOST_PENDING", 1)
+    found = {number: ids(session, f"Observation?patient=p{number}") for number in (1, 2, 3, 4)}
+    assert found == {1: ["o1", "o3"], 2: ["o2"], 3: [], 4: []} if twice else {1: ["o1"], 2: ["o2"], 3: ["o3"], 4: []}
+    reading: list[int] = []
+    load = PoolIndex.load
+
+    def noting(self: PoolIndex, codes: Iterable[int], kind: str, paths: Iterable[Path]) -> None:
+        reading.extend(each := list(codes))
+        load(self, each, kind, paths)
+
+    monkeypatch.setattr(PoolIndex, "load", noting)
+    for number in (4, 5):
+        subject = {"reference": "Patient/p4"}
+        ask(session, "PUT", "Patient/p4", {"resourceType": "Patient", "id": "p4"})
+        made = {"resourceType": "Observation", "id": f"o{number}", "status": "final", "subject": subject}
+        assert ask(session, "PUT", f"Observation/o{number}", made).status == 201
+        session.fold()
+    assert {number: ids(session, f"Observation?patient=p{number}") for number in (1, 2, 3)} == {
+        number: found[number] for number in (1, 2, 3)
+    }
+    assert ids(session, "Observation?patient=p4") == ["o4", "o5"]
+    assert bool({1, 2} & set(reading)) is twice
+
+
+def test_a_search_that_finds_no_reference_costs_the_same_again() -> None:
+    """What was learned by one search for nothing is paid for by the next, and what comes later is found."""
+    observation = {"resourceType": "Observation", "id": "o1", "status": "final", "subject": {"reference": "Patient/p1"}}
+    table = FhirServer(build_positioned([observation])).tables["Observation"]
+    parameter = search_parameters("Observation")["patient"]
+    bills = []
+    for target in ("a", "b", "c", "p1"):
+        budget = Budget(RequestLimits(search=10**9, body=10**9, answer=10**9))
+        with budget.recording() as bill:
+            rows = table.search([Filter(parameter, ("x", target), (PointsToAny([("Patient", target)]),))], budget)
+        assert list(rows) == ([0] if target == "p1" else [])
+        bills.append(bill)
+    assert bills[0] == bills[1] == bills[2] != bills[3]
 
 
 def test_a_text_that_stands_twice_in_a_column_is_still_the_right_one_after_folding() -> None:

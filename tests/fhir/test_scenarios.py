@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
+import requests
 
 from mab_gym.fhir.http._server import FhirServer
 from tests.fhir.comparing import BASE, LEVELS
@@ -31,10 +32,23 @@ def _hold(file: str, played: Iterable[tuple[str, list[bool]]]) -> None:
     assert all(reached[name] >= least[name] for name in LEVELS), "\n".join([f"{reached} of {len(steps)}", *different])
 
 
-@pytest.mark.parametrize("file", recorded())
-def test_what_agents_send_is_answered_as_hapi_does(file: str) -> None:
+@pytest.fixture(scope="module")
+def served() -> Iterator[str]:
+    """The base URL of a server in a process of its own."""
     with serving("--empty") as base:
-        _hold(file, play(file, base, over_http))
+        yield base
+
+
+@pytest.fixture
+def empty(served: str) -> str:
+    """The same, emptied."""
+    assert requests.post(f"{served.removesuffix('/fhir')}/reset", timeout=30).status_code == 204
+    return served
+
+
+@pytest.mark.parametrize("file", recorded())
+def test_what_agents_send_is_answered_as_hapi_does(file: str, empty: str) -> None:
+    _hold(file, play(file, empty, over_http))
 
 
 @pytest.mark.parametrize("file", recorded())

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event, Semaphore, Thread
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 from mab_gym.fhir.http._exchange import Request, Response
 from mab_gym.fhir.http._server import FhirServer, FhirSession
-from mab_gym.serve import Application, Gate, OwnWorlds, ServeLimits, SharedWorld, Worlds, listen, run
+from mab_gym.serve import Application, Gate, OwnWorlds, ServeLimits, SharedWorld, Worlds, _running, listen, run
 
 FHIR = "Content-Type: application/fhir+json"
 
@@ -88,7 +91,11 @@ class Client:
 
 @contextmanager
 def running(worlds: Worlds, limits: ServeLimits | None = None, gate: Callable[[str], Gate] = Gate) -> Iterator[int]:
-    """Serves; yields the port."""
+    """Serves; yields the port.
+
+    A server collects garbage before it begins. What other tests have left in this process takes seconds to look
+    through, so here it does not; ``tests/test_serve.py`` starts it as it is, in processes of its own.
+    """
     listening = listen("127.0.0.1", 0)
     port = int(listening.getsockname()[1])
     application = Application(worlds, gate(f"http://127.0.0.1:{port}/fhir"), limits)
@@ -99,8 +106,10 @@ def running(worlds: Worlds, limits: ServeLimits | None = None, gate: Callable[[s
         is_ready.set()
 
     thread = Thread(target=run, args=(application, listening, ready, limits), daemon=True)
-    thread.start()
-    assert is_ready.wait(30)
+    uncollected = SimpleNamespace(collect=lambda: 0, freeze=gc.freeze, unfreeze=gc.unfreeze)
+    with patch.object(_running, "gc", uncollected):
+        thread.start()
+        assert is_ready.wait(30)
     try:
         yield port
     finally:

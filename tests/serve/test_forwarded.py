@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +15,13 @@ from tests.serve.running import Client, ask, patient, running, shared
 OWN = "http://127.0.0.1:8090/fhir"
 PROXY = "records.example.org"
 SENT = {"x-forwarded-proto": "https", "x-forwarded-host": PROXY}
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """A server for requests that it refuses."""
+    with running(shared()) as port:
+        yield port
 
 
 def base(headers: dict[str, str], **given: Any) -> str:
@@ -71,23 +79,21 @@ def test_links_name_the_proxy() -> None:
 @pytest.mark.parametrize(
     "target", ["Patient/[x]", "Patient?name=a b", "Patient?name=\xe9", "Patient#x", "Patient/\x7f"]
 )
-def test_request_lines_that_are_none_get_the_web_servers_page(target: str) -> None:
-    with running(shared()) as port:
-        refused = ask(port, "GET", f"/fhir/{target}")
-        assert refused.status == 400
-        assert refused.header("content-type") == "text/html;charset=utf-8"
+def test_request_lines_that_are_none_get_the_web_servers_page(port: int, target: str) -> None:
+    refused = ask(port, "GET", f"/fhir/{target}")
+    assert refused.status == 400
+    assert refused.header("content-type") == "text/html;charset=utf-8"
 
 
 @pytest.mark.parametrize("method", ["FOO", "get", "M-SEARCH", "QUERY"])
-def test_methods_that_nobody_knows(method: str) -> None:
-    with running(shared()) as port:
-        answer = ask(port, method, "/fhir/Patient?name=x")
-        assert answer.status == 501
-        assert "<path>/fhir/Patient</path>" in answer.text
+def test_methods_that_nobody_knows(port: int, method: str) -> None:
+    answer = ask(port, method, "/fhir/Patient?name=x")
+    assert answer.status == 501
+    assert "<path>/fhir/Patient</path>" in answer.text
 
 
-def test_what_is_no_http_at_all_ends_the_connection() -> None:
-    with running(shared()) as port, Client(port) as client:
+def test_what_is_no_http_at_all_ends_the_connection(port: int) -> None:
+    with Client(port) as client:
         client.send(b"\x16\x03\x01\x02\x00\x01\r\n\r\n")
         assert client.read().status == 400
         assert client.closed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,6 +13,13 @@ from mab_gym.serve import ServeLimits
 from tests.serve.running import FHIR, Answer, Client, ask, patient, running, shared
 
 PATIENT = json.dumps(patient("p1", gender="female")).encode()
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """A server for requests that it refuses."""
+    with running(shared()) as port:
+        yield port
 
 
 def put(port: int, body: bytes, *headers: str) -> Answer:
@@ -54,16 +62,14 @@ def test_bodies_are_unpacked() -> None:
     ],
     ids=["no gzip", "cut off", "another check sum", "another method", "a byte"],
 )
-def test_what_is_no_gzip_is_refused_in_hapis_words(body: bytes, reason: str) -> None:
-    with running(shared()) as port:
-        refused = put(port, body, "Content-Encoding: gzip")
-        assert (refused.status, refused.outcome) == (400, f"HAPI-0308: Could not load request resource: {reason}")
+def test_what_is_no_gzip_is_refused_in_hapis_words(port: int, body: bytes, reason: str) -> None:
+    refused = put(port, body, "Content-Encoding: gzip")
+    assert (refused.status, refused.outcome) == (400, f"HAPI-0308: Could not load request resource: {reason}")
 
 
 @pytest.mark.parametrize("coding", ["deflate", "br", "GZIP", "gzip, gzip"])
-def test_other_codings_are_not_known(coding: str) -> None:
-    with running(shared()) as port:
-        assert put(port, zlib.compress(PATIENT), f"Content-Encoding: {coding}").status == 400
+def test_other_codings_are_not_known(port: int, coding: str) -> None:
+    assert put(port, zlib.compress(PATIENT), f"Content-Encoding: {coding}").status == 400
 
 
 def test_a_bomb_is_refused_as_the_long_body_that_it_is() -> None:

@@ -232,12 +232,23 @@ def insulin_need(patient: GlucosePatient, glucose_mg_dl: float, inputs: GlucoseI
     """
     within("glucose_mg_dl", glucose_mg_dl, 70, 400, "mg/dL")
     inputs = inputs or GlucoseInputs()
+    w, power = patient.weight_kg, patient.sensitivity / inputs.stress
+    none = GlucoseInputs(iv_glucose=inputs.iv_glucose, stress=inputs.stress)
+    state = _still(patient, none, glucose_mg_dl / MG_DL_PER_MMOL_L)
+    # `_gain` of `_still`, term by term: what insulin does not change is worked out once, as draws ask for much of this
+    own = patient.own_insulin * w * max(0.0, _OWN + _OWN_SLOPE * (glucose_mg_dl / MG_DL_PER_MMOL_L - _OWN_FROM))
+    q1, passes = state.glucose, _KE * _VI * w
+    g = q1 / (_VG * w)
+    given, liver = _given(none)[0], _liver(none) * w
+    used, renal = _F01 * w * min(1.0, g / _ENOUGH), _RENAL * max(0.0, g - _RENAL_FROM) * _VG * w
+    on_transport, on_disposal, on_liver = _ST * power, _SD * power, _SE * power
     low, high = 0.0, 100.0
     for _ in range(50):
         middle = (low + high) / 2
-        dripped = GlucoseInputs(iv_insulin=middle, iv_glucose=inputs.iv_glucose, stress=inputs.stress)
-        state = _still(patient, dripped, glucose_mg_dl / MG_DL_PER_MMOL_L)
-        low, high = (middle, high) if _gain(patient, dripped, state) > 0 else (low, middle)
+        level = (middle * 1000 / 60 + own) / passes
+        x1, x2, x3 = on_transport * level, on_disposal * level, on_liver * level
+        comes = given + liver * max(_LIVER_LEAST, 1 - x3) + _K12 * (x1 * q1 / (_K12 + x2))
+        low, high = (middle, high) if comes - used - renal - x1 * q1 > 0 else (low, middle)
     return 24 * (low + high) / 2
 
 

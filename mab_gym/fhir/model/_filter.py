@@ -209,18 +209,15 @@ class PointsToAny:
 
     Attributes:
         names: The resources as references name them, as in ``Patient/S1``.
+        target_ids: The logical ids.
     """
 
-    __slots__ = ("_keys", "names")
+    __slots__ = ("_keys", "names", "target_ids")
 
     def __init__(self, keys: Collection[tuple[str, str]]) -> None:
         self._keys = frozenset(keys)
         self.names = frozenset(f"{kind}/{logical_id}" for kind, logical_id in keys)
-
-    @property
-    def target_ids(self) -> Sequence[str]:
-        """The logical ids."""
-        return [logical_id for _, logical_id in self._keys]
+        self.target_ids = tuple(logical_id for _, logical_id in self._keys)
 
     def __call__(self, value: Reference) -> bool:
         return (value.target_type, value.target_id) in self._keys

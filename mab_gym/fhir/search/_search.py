@@ -343,6 +343,8 @@ class View:
     def pointing(self, resource_type: str, wanted: Filter, most: int) -> list[Placed]:
         """Returns the first resources of a type that satisfy a filter, in load order."""
         hits = self.filtered(resource_type, [wanted])[:most]
+        if not len(hits):
+            return []
         self.budget.spend(len(hits))
         ids = self.ids(resource_type, hits)
         return [

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from itertools import count
 from typing import Any, cast
@@ -121,6 +121,8 @@ class _ElementTexts(dict[int, str]):
 _SERIALS = count()
 _WORTH_READING_ALL = 256
 _LAST_CHARACTER = chr(0x10FFFF)
+_NO_ROWS: Rows = np.empty(0, dtype=np.intp)
+_NO_ROWS.flags.writeable = False
 
 
 class _InstantTexts:
@@ -155,10 +157,18 @@ class _InstantTexts:
 
 
 class PoolIndex:
-    """A pool column that can be searched: the rows that hold a code, and the values that search parameters find."""
+    """A pool column that can be searched: the rows that hold a code, and the values that search parameters find.
 
-    def __init__(self, column: PoolColumn) -> None:
+    Args:
+        column: The column.
+        before: The index of the column that this one goes on from. Where its texts stand here, too, and with the same
+            codes, they are not read again.
+    """
+
+    def __init__(self, column: PoolColumn, before: PoolIndex | None = None) -> None:
         self.column = column
+        # The first of all, which every session shares; those between would stay in memory for nothing.
+        self._first: PoolIndex | None = None if before is None else before._first or before
         self._values: dict[tuple[str, Path], list[tuple[Value, ...] | None]] = {}
         self._complete: set[tuple[str, Path]] = set()  # of which every element was read
         self._by_target: dict[Path, dict[str, list[int]]] = {}
@@ -171,6 +181,14 @@ class PoolIndex:
         lengths = np.zeros(len(texts) + 1, dtype=np.intp)
         lengths[1:] = np.diff(texts.parts[0]) if isinstance(texts, TextPool) else [len(text) for text in texts]
         return lengths
+
+    @cached_property
+    def _before(self) -> PoolIndex | None:
+        """The index that has read the first texts; None where there is none, or its texts have other codes here."""
+        if self._first is None:
+            return None
+        texts = self._first.column.texts
+        return self._first if list(self.column.texts[: len(texts)]) == list(texts[:]) else None
 
     @property
     def longest(self) -> int:
@@ -207,6 +225,8 @@ class PoolIndex:
 
     def values(self, code: int, kind: str, path: Path) -> tuple[Value, ...]:
         """Returns the values that a search parameter of a kind and path finds in the element with a code."""
+        if self._before is not None and code <= len(self._before.column.texts):
+            return self._before.values(code, kind, path)
         found = self._known(kind, path)[code]
         if found is None:
             self.load((code,), kind, (path,))
@@ -226,6 +246,8 @@ class PoolIndex:
 
     def all_values(self, kind: str, path: Path) -> Sequence[tuple[Value, ...]]:
         """Returns the values in every element, by code."""
+        if self._before is not None and (kind, path) not in self._values:
+            self._before.all_values(kind, path)
         known = self._known(kind, path)
         if (kind, path) not in self._complete:
             self.load(range(len(known)), kind, (path,))
@@ -248,7 +270,9 @@ class PoolIndex:
     def _known(self, kind: str, path: Path) -> list[tuple[Value, ...] | None]:
         known = self._values.get((kind, path))
         if known is None:
-            known = self._values[kind, path] = [()] + [None] * len(self.column.texts)
+            known = [()] if self._before is None else list(self._before._known(kind, path))
+            known += [None] * (len(self.column.texts) + 1 - len(known))
+            self._values[kind, path] = known  # assigned whole: other threads may read it
         return known
 
     def hits(self, wanted: Filter, path: Path) -> Mask:
@@ -257,8 +281,8 @@ class PoolIndex:
         size = len(self.column.texts) + 1
         if kind == "reference" and (targets := wanted.target_ids) is not None:
             # however many people there are, few references point to the wanted ones
-            known, mask = self._pointing(path), np.zeros(size, dtype=np.bool_)
-            for code in {code for target in targets for code in known.get(target, ())}:
+            mask = np.zeros(size, dtype=np.bool_)
+            for code in {code for target in targets for code in self._pointing_to(target, path)}:
                 mask[code] = wanted.matches_any(self.values(code, kind, path))
             return mask
         if kind == "string" and (beginnings := wanted.beginnings) is not None:
@@ -284,15 +308,26 @@ class PoolIndex:
 
     def refers_to(self, logical_id: str, path: Path) -> bool:
         """Tells if any of these elements refers to a resource with this id."""
-        return logical_id in self._pointing(path)
+        return logical_id in self._pointing(path) or (
+            self._before is not None and self._before.refers_to(logical_id, path)
+        )
+
+    def _pointing_to(self, logical_id: str, path: Path) -> Iterator[int]:
+        """Yields the codes of the elements that refer to a resource with this id, rising."""
+        if self._before is not None:
+            yield from self._before._pointing_to(logical_id, path)
+        yield from self._pointing(path).get(logical_id, ())
 
     def _pointing(self, path: Path) -> Mapping[str, Sequence[int]]:
-        """Returns the codes of the elements that refer to a target, by the target's id."""
+        """Returns the codes of the elements that refer to a target, by the target's id; not of those read before."""
         known = self._by_target.get(path)
         if known is None:
             known = {}
-            for code, values in enumerate(self.all_values("reference", path)):
-                for value in values:
+            read = 0 if self._before is None else len(self._before.column.texts) + 1
+            codes = range(read, len(self.column.texts) + 1)
+            self.load(codes, "reference", (path,))
+            for code in codes:
+                for value in self.values(code, "reference", path):
                     if isinstance(value, Reference):
                         known.setdefault(value.target_id, []).append(code)
             self._by_target[path] = known  # assigned whole: other threads may read it
@@ -301,6 +336,11 @@ class PoolIndex:
 
 class BaseTable:
     """A `Table` that answers searches.
+
+    Args:
+        table: The stored columns.
+        positions: HAPI's database ids of the rows.
+        before: The pools of the table that this one goes on from, which may have been read already.
 
     Attributes:
         table: The stored columns.
@@ -311,12 +351,15 @@ class BaseTable:
         arranged: The results of searches, in their order; the room of searches fills it.
     """
 
-    def __init__(self, table: Table, positions: Positions | None = None) -> None:
+    def __init__(
+        self, table: Table, positions: Positions | None = None, before: Mapping[str, PoolIndex] | None = None
+    ) -> None:
         self.table = table
         self._size = len(table)
         self.serial = next(_SERIALS)
         self.positions = range(1, len(table) + 1) if positions is None else positions
-        self.pools = {c.name: PoolIndex(c) for c in table.columns if isinstance(c, PoolColumn)}
+        earlier = before or {}
+        self.pools = {c.name: PoolIndex(c, earlier.get(c.name)) for c in table.columns if isinstance(c, PoolColumn)}
         self.instants = {c.name: c for c in table.columns if isinstance(c, InstantColumn)}
         self._texts = {c.name: _ElementTexts(c) for c in table.columns if isinstance(c, PoolColumn)}
         self._instant_texts = {name: _InstantTexts(column) for name, column in self.instants.items()}
@@ -327,6 +370,7 @@ class BaseTable:
         # many attempts at one case read the same pages one after another
         self._pages: Remembered[Sequence[str]] = Remembered(most_rows=_MOST_ENTRIES)
         self._found: Remembered[tuple[Rows, Bill]] = Remembered()
+        self._unreferred: dict[str, Bill] = {}
         self.arranged: Remembered[Any] = Remembered()
 
     def __len__(self) -> int:
@@ -451,12 +495,26 @@ class BaseTable:
             rows, bill = known
             budget.pay(bill)
             return rows
+        only = filters[0] if len(filters) == 1 and filters[0].target_ids is not None else None
+        nothing = None if only is None else self._unreferred.get(only.parameter.expression)
+        if only is not None and nothing is not None and self._refer_nowhere(only):
+            budget.pay(nothing)
+            return _NO_ROWS
         with budget.recording() as bill:
             rows = self._search(filters, budget)
         rows.flags.writeable = False
+        if only is not None and nothing is None and self._refer_nowhere(only):
+            self._unreferred[only.parameter.expression] = bill  # to find none costs the same, whatever is looked for
+            return rows
         if len(rows) <= LONGEST_REMEMBERED and is_short(key):
             self._found.put(key, (rows, bill), len(rows))
         return rows
+
+    def _refer_nowhere(self, wanted: Filter) -> bool:
+        """Tells if a filter wants references to resources to which no row refers."""
+        if wanted.negated or wanted.either or wanted.ids is not None or (targets := wanted.target_ids) is None:
+            return False
+        return not any(self.may_refer_to(target, wanted.parameter) for target in targets)
 
     @property
     def _all_rows(self) -> Rows:

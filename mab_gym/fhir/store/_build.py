@@ -117,9 +117,14 @@ def _extend_column(
         empty = np.zeros(size, dtype=np.uint8)
         column = InstantColumn(name, np.zeros(size, np.int64), empty, ()) if dated else PoolColumn(name, empty, ())
     if isinstance(column, PoolColumn):
-        pool: dict[str, int] = {}
-        # A text may stand twice in a column that was joined from parts; here it stands once.
-        numbers = np.array([0, *(pool.setdefault(text, len(pool) + 1) for text in column.texts)], dtype=np.int64)
+        stored = column.texts[:]  # all at once: one by one they take several times as long
+        pool = {text: number for number, text in enumerate(stored, 1)}
+        numbers = np.arange(len(stored) + 1)
+        if len(pool) < len(
+            stored
+        ):  # a text may stand twice in a column that was joined from parts; here it stands once
+            pool = {}
+            numbers = np.array([0, *(pool.setdefault(text, len(pool) + 1) for text in stored)], dtype=np.int64)
         added = [0 if text is None else pool.setdefault(text, len(pool) + 1) for text in texts]
         kind = smallest_unsigned(len(pool) + 1)
         codes = np.concatenate((numbers[column.codes[kept]].astype(kind), np.array(added, dtype=kind)))

@@ -381,7 +381,8 @@ def _folded(resource_type: str, table: BaseTable | None, latest: Mapping[str, Wr
     positions = [write.position for write in stored]
     if table is None:
         return BaseTable(*extend_table(resource_type, None, (), changed, resources, positions))
-    return BaseTable(*extend_table(resource_type, table.table, table.positions, changed, resources, positions))
+    extended = extend_table(resource_type, table.table, table.positions, changed, resources, positions)
+    return BaseTable(*extended, table.pools)
 
 
 def _weight(text: str) -> int:

@@ -53,7 +53,7 @@ def column(age: int, filtration: float) -> str:
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws an inpatient with diabetes, and the hidden answer to insulin."""
-    fitting = [mrn for mrn in chart.profiles() if _fits(chart, mrn, branch)]
+    fitting = [mrn for mrn in chart.profiles() if _known_to_fit(chart, mrn, branch)]
     if not fitting:
         return None
     treated = [mrn for mrn in fitting if _is_treated(chart, mrn)]
@@ -96,6 +96,11 @@ def _sensitivity(weight: float, own: float, need: float) -> float:
         found = insulin_need(GlucosePatient(weight, middle, own), 150, GlucoseInputs(stress=_ILL))
         low, high = (middle, high) if found > need else (low, middle)
     return low
+
+
+def _known_to_fit(chart: Chart, mrn: str, branch: str) -> bool:
+    """Tells if a person fits, worked out once: many draws look at the same people."""
+    return chart.remember(("fits inpatient insulin", mrn, branch), lambda: _fits(chart, mrn, branch))
 
 
 def _fits(chart: Chart, mrn: str, branch: str) -> bool:

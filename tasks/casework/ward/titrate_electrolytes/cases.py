@@ -44,7 +44,7 @@ _NOT_FOR = ("end stage", "end-stage", "dialysis", "ketoacidosis", "transplant")
 
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     """Draws an inpatient and the hidden course of the body."""
-    fitting = [mrn for mrn in chart.profiles() if _fits(chart, mrn, branch)]
+    fitting = [mrn for mrn in chart.profiles() if _known_to_fit(chart, mrn, branch)]
     if not fitting:
         return None
     mrn = rng.choice(fitting)
@@ -79,6 +79,11 @@ def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | N
             "eats": round(rng.uniform(0.5, 0.8), 3),
         },
     }
+
+
+def _known_to_fit(chart: Chart, mrn: str, branch: str) -> bool:
+    """Tells if a person fits, worked out once: many draws look at the same people."""
+    return chart.remember(("fits electrolytes", mrn, branch), lambda: _fits(chart, mrn, branch))
 
 
 def _fits(chart: Chart, mrn: str, branch: str) -> bool:
