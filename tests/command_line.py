@@ -1,4 +1,4 @@
-"""The command line in this process: what a process of its own would print, without the seconds that its imports take."""
+"""The command line in this process: it prints what a process of its own would, without the seconds for imports."""
 
 from __future__ import annotations
 
