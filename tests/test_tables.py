@@ -73,7 +73,7 @@ TABLES = {
     "data audit": Typed("data audit {archive} {archive}", rows=False, exits=1),
     "data import": Typed("data import {tmp}/records.ndjson --out {tmp}/an-archive.mab"),
     "tasks list": Typed("tasks list"),
-    "tasks audit": Typed("tasks audit --env MedAgentBench-Query-v0 --family mean_glucose --rollouts 1", rows=False),
+    "tasks audit": Typed("tasks audit --env MedAgentBench-Query-v0 --family latest_magnesium --rollouts 1", rows=False),
     "official play": Typed(f"official play {_OFFICIAL} --functions {OUR_OFFICIAL_FILES}/functions.json"),
     "official regrade": Typed(
         f"official regrade --chart {OUR_OFFICIAL_FILES}/chart.ndjson {_OFFICIAL} {{tmp}}/trajectories.jsonl", exits=1
