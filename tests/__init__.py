@@ -13,7 +13,8 @@ def keep_bytecode() -> None:
     Compiling numpy, typer and ourselves anew costs each process as much time as all that it does then; where images set
     ``PYTHONDONTWRITEBYTECODE`` and uv installs, nothing has been compiled before.
     """
-    if sys.pycache_prefix is None and os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    if sys.pycache_prefix is None and os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        del os.environ["PYTHONDONTWRITEBYTECODE"]
         os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(_BYTECODE)
         sys.dont_write_bytecode = False
 

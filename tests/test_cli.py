@@ -99,9 +99,9 @@ def test_eval_plays_environments_that_draw_their_cases(tmp_path: Path) -> None:
 def test_ctrl_c_leaves_whole_records(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     path = folder / "episodes.jsonl"
-    command = [*COMMAND, "eval", "--env", "MedAgentBench-Train-v0", "--limit", "1000000", "--out", str(folder)]
+    command = [*COMMAND, "eval", "--agent", "finish", "--repeat", "1000", "--out", str(folder)]
     with started(command, stderr=subprocess.PIPE, preexec_fn=hear_ctrl_c) as process:
-        until(lambda: path.is_file() and path.stat().st_size > 5_000, process)
+        until(lambda: path.is_file() and path.stat().st_size > 20_000, process)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
