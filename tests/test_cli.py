@@ -13,13 +13,20 @@ import pytest
 
 from mab_gym.cli.app import COMMANDS
 from mab_gym.runs._records import read_records
+from tests import command_line
 from tests.conftest import hear_ctrl_c
 from tests.processes import PATIENCE, complaints, started, until
 
 COMMAND = [sys.executable, "-m", "mab_gym.cli"]
 
 
-def run(*arguments: str, typed: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """The command in this process."""
+    return command_line.typed(arguments, typed, {**os.environ, "COLUMNS": "160"})
+
+
+def run_apart(*arguments: str, typed: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own."""
     env = {**os.environ, "COLUMNS": "160", **environment}
     return subprocess.run(
         [*COMMAND, *arguments],
@@ -58,7 +65,7 @@ def test_what_is_not_needed_is_not_imported(program: str) -> None:
 
 
 def test_eval_writes_one_line_an_episode(tmp_path: Path) -> None:
-    done = run("eval", "--agent", "oracle", "--family", "replace_magnesium", "--out", str(tmp_path / "run"))
+    done = run_apart("eval", "--agent", "oracle", "--family", "replace_magnesium", "--out", str(tmp_path / "run"))
     assert done.returncode == 0, done.stderr
     assert "100.0" in done.stdout
     records = list(read_records(tmp_path / "run"))
@@ -92,7 +99,7 @@ def test_eval_plays_environments_that_draw_their_cases(tmp_path: Path) -> None:
 def test_ctrl_c_leaves_whole_records(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     path = folder / "episodes.jsonl"
-    command = [*COMMAND, "eval", "--env", "MedAgentBench-Train-v0", "--limit", "1000000", "--out", str(folder)]
+    command = [*COMMAND, "eval", "--agent", "finish", "--repeat", "1000", "--out", str(folder)]
     with started(command, stderr=subprocess.PIPE, preexec_fn=hear_ctrl_c) as process:
         until(lambda: path.is_file() and path.stat().st_size > 20_000, process)
         process.send_signal(signal.SIGINT)
@@ -138,7 +145,7 @@ def test_a_person_plays_an_episode() -> None:
         "valueString": reading,
     }
     typed = f"POST http://localhost:8080/fhir/Observation\n{json.dumps(resource, indent=1)}\n\nFINISH([])\n"
-    done = run("play", "--case", "record_blood_pressure/01", typed=typed)
+    done = run_apart("play", "--case", "record_blood_pressure/01", typed=typed)
     assert done.returncode == 0, done.stderr
     assert "stored as http://localhost:8080/fhir/Observation/" in done.stdout
     assert "solved: Everything asked for was done" in done.stdout
@@ -190,7 +197,7 @@ def test_leaving_early_and_wrong_answers_in_the_terminal() -> None:
 
 
 def test_tasks_are_listed_and_shown() -> None:
-    families = run("tasks", "list").stdout
+    families = run_apart("tasks", "list").stdout
     assert families.count("30") >= 10
     assert "replace_potassium" in families
     cases = run("tasks", "list", "check_a1c").stdout
@@ -201,7 +208,7 @@ def test_tasks_are_listed_and_shown() -> None:
 
 
 def test_data_info_and_build_of_what_is_there(scenario: object) -> None:
-    info = run("data", "info").stdout
+    info = run_apart("data", "info").stdout
     assert "785,207" in info
     assert "563,426" in info
     assert "is there already (and whole)" in run("data", "build").stdout
@@ -215,24 +222,24 @@ def test_a_damaged_archive_is_named_and_built_anew(tmp_path: Path, scenario: obj
     damaged = bytearray(whole)
     damaged[len(whole) // 2] ^= 1
     (tmp_path / archive_path(CANONICAL).name).write_bytes(damaged)
-    told = run("data", "info", MAB_GYM_CACHE=str(tmp_path))
+    told = run_apart("data", "info", MAB_GYM_CACHE=str(tmp_path))
     assert told.returncode == 2
     assert "damaged" in told.stderr
-    assert run("data", "build", MAB_GYM_CACHE=str(tmp_path)).returncode == 0
+    assert run_apart("data", "build", MAB_GYM_CACHE=str(tmp_path)).returncode == 0
     assert (tmp_path / archive_path(CANONICAL).name).read_bytes()[8:40] == whole[8:40], "the build is not reproducible"
     assert len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="bash completion")
 def test_shell_completion_works() -> None:
-    done = run(
+    done = run_apart(
         _MAB_GYM_COMPLETE="complete_bash", COMP_WORDS="mab-gym da", COMP_CWORD="1", _TYPER_COMPLETE_ARGS="mab-gym da"
     )
     assert "data" in done.stdout.split()
     # Which shell this is cannot be seen everywhere; named, it need not be.
-    shown = run("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    shown = run_apart("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
     assert "complete -o default -F" in shown.stdout
 
 
 def test_version() -> None:
-    assert run("--version").stdout.startswith("mab-gym 0.")
+    assert run_apart("--version").stdout.startswith("mab-gym 0.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -140,13 +141,20 @@ def test_records_without_what_is_compared_do_no_harm() -> None:
     assert shared(bare, bare)["Patient ids"] == 2
 
 
+def few(folder: Path, name: str) -> str:
+    """A file of an environment on the reduced hospital."""
+    path = folder / f"{name}.toml"
+    path.write_text(f'id = "a/{name}-v0"\n[tasks]\nfamilies = ["latest_glucose"]\n[data]\ncohort = "reduced"\n')
+    return str(path)
+
+
 @pytest.mark.once
-def test_the_command_says_what_it_found() -> None:
-    clean = CliRunner().invoke(app, ["data", "audit", "canonical", "validation", "--json"])
+def test_the_command_says_what_it_found(tmp_path: Path) -> None:
+    clean = CliRunner().invoke(app, ["data", "audit", "MedAgentBench-v0", "validation", "--json"])
     assert clean.exit_code == 0
     assert all(line["shared"] == 0 for line in json.loads(clean.stdout))
-    leaking = CliRunner().invoke(app, ["data", "audit", "MedAgentBench-v0", "MedAgentBench-Query-v0"])
+    leaking = CliRunner().invoke(app, ["data", "audit", few(tmp_path, "One"), few(tmp_path, "Other")])
     assert leaking.exit_code == 1
     assert "not disjoint" in leaking.output
     assert "case prompts" in leaking.output
-    assert CliRunner().invoke(app, ["data", "audit", "canonical", "nowhere"]).exit_code != 0
+    assert CliRunner().invoke(app, ["data", "audit", "reduced", "nowhere"]).exit_code != 0

@@ -66,14 +66,14 @@ TABLES = {
     "ablate": Typed("ablate observation-length 1000,2000,none --family mean_glucose --out {tmp}/ablation"),
     "regrade": Typed("regrade {run}", exits=1),
     "submit check": Typed("submit check {run}", exits=1),
-    "baselines": Typed("baselines"),
+    "baselines": Typed("baselines --env {tmp}/few.toml"),
     "data info": Typed("data info {archive}", rows=False),
     "data show": Typed("data show {archive} p1"),
     "data patients": Typed("data patients {archive}"),
     "data audit": Typed("data audit {archive} {archive}", rows=False, exits=1),
     "data import": Typed("data import {tmp}/records.ndjson --out {tmp}/an-archive.mab"),
     "tasks list": Typed("tasks list"),
-    "tasks audit": Typed("tasks audit --env MedAgentBench-Query-v0 --rollouts 1", rows=False),
+    "tasks audit": Typed("tasks audit --env MedAgentBench-Query-v0 --family latest_magnesium --rollouts 1", rows=False),
     "official play": Typed(f"official play {_OFFICIAL} --functions {OUR_OFFICIAL_FILES}/functions.json"),
     "official regrade": Typed(
         f"official regrade --chart {OUR_OFFICIAL_FILES}/chart.ndjson {_OFFICIAL} {{tmp}}/trajectories.jsonl", exits=1
@@ -85,6 +85,12 @@ TABLES = {
 _TIMES = ("seconds",)
 """Keys whose values differ between two calls."""
 
+FEW = """
+id = "a/Few-v0"
+[tasks]
+families = ["latest_glucose", "replace_potassium"]
+"""
+"""An environment of a query and an action, for a command that plays all cases."""
 LONG = "Extraordinarily long description of an otherwise unremarkable condition, written by a very patient clerk"
 RECORDS: list[dict[str, Any]] = [
     {
@@ -180,6 +186,7 @@ def typed(made: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         tmp = tmp_path / f"{width}{''.join(more)}"
         tmp.mkdir()
         (tmp / "records.ndjson").write_text(Path(made["records"]).read_text())
+        (tmp / "few.toml").write_text(FEW)
         wrong = [json.loads(line) for line in (OUR_OFFICIAL_FILES / "trajectories.jsonl").read_text().splitlines()][:3]
         (tmp / "trajectories.jsonl").write_text(
             "".join(json.dumps({**each, "correct": not each["correct"], "result": "[1]"}) + "\n" for each in wrong)
@@ -210,6 +217,7 @@ def test_no_value_is_cut_and_json_has_them_all(name: str, typed: Callable[..., A
         assert tables or "regrade" in name
         for table in tables:
             assert_whole(table, done.stdout, width)
+            assert widest(printed(table, width)) <= width
     done, none = typed(name, "--json", width=80)
     data = json.loads(done.stdout)  # and nothing beside it
     assert none == []
@@ -224,7 +232,7 @@ def steady(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def assert_whole(table: t.Table, text: str, width: int) -> None:
-    """Every heading and every value stands in the text, and no line of the table is longer than the width."""
+    """Every heading and every value stands in the text of that width."""
     assert "…" not in text
     for place, column in enumerate(table.columns):
         for said in (column.heading, *(t.shown(column.kind, row[place]) for row in table.rows)):
@@ -233,10 +241,21 @@ def assert_whole(table: t.Table, text: str, width: int) -> None:
             else:
                 lost = [line for line in said.split("\n") if line not in text]
             assert not lost, (column.key, lost)
+
+
+def printed(table: t.Table, width: int) -> str:
     console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
     console.print(table)
     console.file.close()
-    assert max(map(cell_len, console.export_text().splitlines())) <= width
+    return console.export_text()
+
+
+def widest(text: str) -> int:
+    return max(map(cell_len, text.splitlines()))
+
+
+SHAPES = 100
+"""Each has up to 14 of 7 kinds of columns at three widths: every kind stands dozens of times beside every other."""
 
 
 def test_tables_of_any_shape_are_whole_at_any_width() -> None:
@@ -250,24 +269,20 @@ def test_tables_of_any_shape_are_whole_at_any_width() -> None:
         (t.TEXT, lambda: None),
         (t.TEXT, lambda: "心電図" * chance.randint(1, 5)),
     ]
-    for _ in range(300):
+    for _ in range(SHAPES):
         chosen = [chance.choice(kinds) for _ in range(chance.randint(1, 14))]
         columns = [t.Column(f"heading {number}", f"key{number}", kind) for number, (kind, _) in enumerate(chosen)]
         rows = [[value() for _, value in chosen] for _ in range(chance.randint(1, 6))]
         table = t.Table("rows", "", columns, rows, names=chance.randint(1, min(2, len(columns))))
         for width in (60, 80, 120):
-            console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
-            console.print(table)
-            console.file.close()
-            assert_whole(table, console.export_text(), width)
+            text = printed(table, width)
+            assert_whole(table, text, width)
+            assert widest(text) <= width
 
 
 def test_what_could_steer_a_terminal_is_replaced() -> None:
     table = t.Table("rows", "", [t.Column("name", "name")], [("\x1b[31mred\x07\ud800",), ("[bold]plain[/]",)])
-    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
-    console.print(table)
-    console.file.close()
-    text = console.export_text()
+    text = printed(table, 80)
     assert "�[31mred��" in text
     assert "[bold]plain[/]" in text
     assert json.loads(json.dumps(table.data))[0]["name"] == "\x1b[31mred\x07\ud800"

@@ -8,7 +8,7 @@ two agents on the same cases by McNemar 1947, in its exact form; several compari
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,8 @@ Z95 = 1.959963984540054
 """The normal quantile that leaves 2.5 % on either side."""
 RESAMPLES = 10_000
 """The number of bootstrap samples."""
+_BLOCK = 100_000
+"""So many values are drawn at once: the same as one sample after another, in a tenth of the time, within a megabyte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +118,16 @@ def bootstrap(values: Sequence[float], seed: int = 0, resamples: int = RESAMPLES
         raise ValueError("there is nothing to draw from")
     chance = np.random.default_rng(seed)
     array = np.asarray(values, dtype=np.float64)
-    # One by one: ten thousand draws of a thousand cases at once would take 80 MB.
-    means = [array[chance.integers(0, len(array), len(array))].mean() for _ in range(resamples)]
-    low, high = np.percentile(means, (2.5, 97.5))
+    means = [array[chance.integers(0, len(array), shape)].mean(axis=1) for shape in _blocks(resamples, len(array))]
+    low, high = np.percentile(np.concatenate(means), (2.5, 97.5))
     return float(low), float(high)
+
+
+def _blocks(count: int, length: int) -> Iterator[tuple[int, int]]:
+    """Yields the shapes in which so many samples of a length are drawn."""
+    most = max(1, _BLOCK // length)
+    for start in range(0, count, most):
+        yield min(most, count - start), length
 
 
 def numbers_of_tries(most: int) -> list[int]:
@@ -229,8 +237,9 @@ def _sign_flips(differences: Sequence[float], seed: int) -> float:
     chance = np.random.default_rng(seed)
     array = np.asarray([d for d in differences if d], dtype=np.float64)
     found = abs(array.sum())
-    flips = (abs((array * chance.choice((-1.0, 1.0), len(array))).sum()) for _ in range(RESAMPLES))
-    return (1 + sum(bool(flipped >= found - 1e-9) for flipped in flips)) / (RESAMPLES + 1)
+    signs = (chance.choice((-1.0, 1.0), shape) for shape in _blocks(RESAMPLES, len(array)))
+    as_far = sum(int((abs((array * each).sum(axis=1)) >= found - 1e-9).sum()) for each in signs)
+    return (1 + as_far) / (RESAMPLES + 1)
 
 
 def holm(ps: Sequence[float]) -> list[float]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mab_gym.runs._records import read_records
+from tests.command_line import typed
 from tests.evaluation.scripted import KEY, Endpoint
 from tests.processes import PATIENCE, complaints
 
@@ -21,6 +22,12 @@ def environment(key: str = KEY) -> dict[str, str]:
 
 
 def run(*arguments: str, key: str = KEY, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The command in this process."""
+    return typed(arguments, environment=environment(key), folder=folder)
+
+
+def run_apart(*arguments: str, key: str = KEY, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own."""
     return subprocess.run(
         [*COMMAND, *arguments], capture_output=True, text=True, encoding="utf-8", timeout=PATIENCE, check=False,
         env=environment(key), cwd=folder,

@@ -9,7 +9,6 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,11 +18,10 @@ from xml.etree import ElementTree
 import gymnasium
 import pytest
 
-from mab_gym.cli.app import main
 from mab_gym.runs._records import read_records
 from tests.conftest import CANONICAL, OUR_OFFICIAL_FILES, needs_official_files, official_files, our_official_files
-from tests.evaluation.commands import COMMAND, environment, lines, one_line, only_line, run, told
-from tests.evaluation.scripted import KEY, Endpoint, Fault, Messages, Speaks, endpoint, gold, refuses
+from tests.evaluation.commands import COMMAND, environment, lines, one_line, only_line, run, run_apart, told
+from tests.evaluation.scripted import Endpoint, Fault, Messages, Speaks, endpoint, gold, refuses
 from tests.processes import PATIENCE, started, until
 
 CASES = 12
@@ -51,29 +49,6 @@ def knows() -> Speaks:
     return speak
 
 
-class Typed:
-    """The command line in this process, which spares the imports; what is killed has a process of its own."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch = monkeypatch
-        self._capsys = capsys
-
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        self._monkeypatch.setattr(sys, "argv", ["mab-gym", *arguments])
-        self._capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = self._capsys.readouterr()
-        code = ended.value.code
-        return subprocess.CompletedProcess(arguments, code if isinstance(code, int) else 0, captured.out, captured.err)
-
-
-@pytest.fixture
-def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    return Typed(monkeypatch, capsys)
-
-
 def ablation(there: Endpoint, out: Path, *what: str) -> list[str]:
     return [
         "ablate", *what, "--model", "scripted", "--base-url", there.base_url, "--pause", "0.01", "--out", str(out)
@@ -94,12 +69,12 @@ def official(monkeypatch: pytest.MonkeyPatch, files: Mapping[str, Path]) -> None
         monkeypatch.setenv(f"MAB_GYM_OFFICIAL_{name.upper()}", str(path))
 
 
-def test_each_setting_is_the_run_that_eval_makes(tmp_path: Path, typed: Typed, knows: Speaks) -> None:
+def test_each_setting_is_the_run_that_eval_makes(tmp_path: Path, knows: Speaks) -> None:
     more = (*FAMILY, "--seed", "5", "--price-in", "2", "--price-out", "30")
     with endpoint(knows) as there:
-        done = typed(*ablation(there, tmp_path / "out", "steps", "3,1,8", *more))
+        done = run(*ablation(there, tmp_path / "out", "steps", "3,1,8", *more))
         assert done.returncode == 0, done.stderr
-        alone = typed(
+        alone = run(
             "eval", "--model", "scripted", "--base-url", there.base_url, *more, "--max-steps", "1",
             "--out", str(tmp_path / "alone"),
         )  # fmt: skip
@@ -129,7 +104,7 @@ def test_each_setting_is_the_run_that_eval_makes(tmp_path: Path, typed: Typed, k
     assert [float(row["overall"]) for row in rows] == [each["rates"]["overall"]["value"] for each in found.values()]
     assert re.search(r"^ *8 +100\.0 +– +100\.0 ", done.stdout, re.MULTILINE)
     assert "-100.0" in done.stdout
-    assert "0 of 12 verdicts changed" in typed("regrade", str(tmp_path / "out" / "3")).stdout
+    assert "0 of 12 verdicts changed" in run("regrade", str(tmp_path / "out" / "3")).stdout
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGKILL")
@@ -141,7 +116,7 @@ def test_an_ablation_that_is_killed_at_any_moment_goes_on(tmp_path: Path, knows:
     with endpoint(knows, seconds=0.03) as there:
         assert run(*ablation(there, tmp_path / "whole", *more)).returncode == 0
         out = tmp_path / "killed"
-        for _ in range(4):
+        for _ in range(3):
             before = {path: path.stat().st_size for path in out.glob("*/episodes.jsonl")}
 
             def grown() -> set[str]:
@@ -168,7 +143,7 @@ def test_an_ablation_that_is_killed_at_any_moment_goes_on(tmp_path: Path, knows:
 
 
 def test_an_endpoint_that_dies_leaves_what_was_finished_and_settings_can_be_added(
-    tmp_path: Path, typed: Typed, knows: Speaks
+    tmp_path: Path, knows: Speaks
 ) -> None:
     broken = [True]
 
@@ -177,30 +152,30 @@ def test_an_endpoint_that_dies_leaves_what_was_finished_and_settings_can_be_adde
 
     out = tmp_path / "out"
     with endpoint(knows, fails) as there:
-        done = typed(*ablation(there, out, "steps", "1,8", *FAMILY))
+        done = run(*ablation(there, out, "steps", "1,8", *FAMILY))
         assert done.returncode == 1
         assert "refuses the key" in one_line(done)
         assert "goes on from there" in one_line(done)
         assert len(lines(out / "1")) == CASES
         broken[0] = False
-        assert typed(*ablation(there, out, "steps", "1,8", *FAMILY)).returncode == 0
+        assert run(*ablation(there, out, "steps", "1,8", *FAMILY)).returncode == 0
         asked = len(there.requests)
-        again = typed(*ablation(there, out, "steps", "1,8", *FAMILY))
+        again = run(*ablation(there, out, "steps", "1,8", *FAMILY))
         assert again.returncode == 0
         assert len(there.requests) == asked, "a finished ablation is shown and not played"
-        added = typed(*ablation(there, out, "steps", "1,2,8", *FAMILY))
+        added = run(*ablation(there, out, "steps", "1,2,8", *FAMILY))
     assert added.returncode == 0, added.stderr
     assert list(figures_of(out)) == ["1", "2", "8"]
 
 
-def test_a_shorter_observation_is_what_the_model_is_sent(tmp_path: Path, typed: Typed, knows: Speaks) -> None:
+def test_a_shorter_observation_is_what_the_model_is_sent(tmp_path: Path, knows: Speaks) -> None:
     def reads(messages: Messages) -> Mapping[str, Any]:
         """Goes on only where it was shown a reply as a whole."""
         cut = any("\n[cut off here: " in message["content"] for message in messages)
         return {"role": "assistant", "content": "FINISH([])"} if cut else knows(messages)
 
     with endpoint(reads) as there:
-        done = typed(*ablation(there, tmp_path / "out", "length", "600,none", *FAMILY))
+        done = run(*ablation(there, tmp_path / "out", "length", "600,none", *FAMILY))
     assert done.returncode == 0, done.stderr
     assert "opening message" not in done.stdout, "the task itself is whole"
     found = figures_of(tmp_path / "out")
@@ -213,17 +188,17 @@ def test_a_shorter_observation_is_what_the_model_is_sent(tmp_path: Path, typed: 
                 assert len(message["content"].partition("\n[cut off here: ")[0]) <= 600
 
 
-def test_a_limit_never_cuts_off_the_task_itself(tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limit_never_cuts_off_the_task_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     official(monkeypatch, official_files())
     env = ("--env", "MedAgentBench-Official-v0", "--limit", "3", "--agent", "finish")
-    done = typed("ablate", "length", "200,none", *env, "--out", str(tmp_path / "out"))
+    done = run("ablate", "length", "200,none", *env, "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     short, whole = ([r["messages"][0] for r in read_records(tmp_path / "out" / name)] for name in ("200", "none"))
     assert short == whole
 
 
-def test_difficulties_are_one_run_that_is_split(tmp_path: Path, typed: Typed) -> None:
-    done = typed("ablate", "difficulty", "--agent", "constant", "--limit", "7", "--out", str(tmp_path / "out"))
+def test_difficulties_are_one_run_that_is_split(tmp_path: Path) -> None:
+    done = run("ablate", "difficulty", "--agent", "constant", "--limit", "7", "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert [path.name for path in (tmp_path / "out").iterdir() if path.is_dir()] == ["all"]
     records = list(read_records(tmp_path / "out" / "all"))
@@ -245,21 +220,21 @@ def test_difficulties_are_one_run_that_is_split(tmp_path: Path, typed: Typed) ->
     ],
 )
 def test_protocols_are_played_where_their_files_are(
-    tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch, files: Mapping[str, Path], tasks: int, right: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: Mapping[str, Path], tasks: int, right: int
 ) -> None:
     official(monkeypatch, files)
-    done = typed("ablate", "protocol", "--agent", "finish", "--repeat", "1", "--out", str(tmp_path / "out"))
+    done = run("ablate", "protocol", "--agent", "finish", "--repeat", "1", "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     found = figures_of(tmp_path / "out")
     assert found["ehr"]["rates"]["overall"]["value"] == 0.0
     assert found["official"]["rates"]["overall"]["value"] == right / tasks, "the official grading takes an empty answer"
     assert found["official"]["unsafe"] is None, "it does not judge safety"
-    assert f"0 of {tasks} verdicts changed" in typed("regrade", str(tmp_path / "out" / "official")).stdout
+    assert f"0 of {tasks} verdicts changed" in run("regrade", str(tmp_path / "out" / "official")).stdout
 
 
-def test_a_plot_has_its_settings_as_ticks_and_both_files(tmp_path: Path, typed: Typed) -> None:
+def test_a_plot_has_its_settings_as_ticks_and_both_files(tmp_path: Path) -> None:
     image = pytest.importorskip("matplotlib.image")
-    done = typed("ablate", "steps", "2,9", "--agent", "oracle", "--limit", "3", "--out", str(tmp_path / "out"))
+    done = run("ablate", "steps", "2,9", "--agent", "oracle", "--limit", "3", "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     pixels = image.imread(tmp_path / "out" / "ablation.png")
     assert pixels.shape[:2] == (1020, 1500)
@@ -276,7 +251,7 @@ def test_without_matplotlib_there_is_the_table_and_one_line(tmp_path: Path, monk
     missing.mkdir(parents=True)
     (missing / "__init__.py").write_text("raise ImportError('not here', name='matplotlib')")
     monkeypatch.setenv("PYTHONPATH", str(missing.parent))
-    done = run("ablate", "steps", "2,8", "--agent", "finish", "--limit", "2", "--out", str(tmp_path / "out"))
+    done = run_apart("ablate", "steps", "2,8", "--agent", "finish", "--limit", "2", "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert "pip install 'mab-gym[report]'" in one_line(done)
     assert "success rate in % by steps" in done.stdout
@@ -305,20 +280,20 @@ def test_without_matplotlib_there_is_the_table_and_one_line(tmp_path: Path, monk
     ],
 )
 def test_wrong_input_is_one_clear_line(
-    arguments: tuple[str, ...], words: str, tmp_path: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+    arguments: tuple[str, ...], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("MAB_GYM_OFFICIAL_TASKS", "MAB_GYM_OFFICIAL_FUNCTIONS"):
         monkeypatch.delenv(name, raising=False)
-    done = typed("ablate", *arguments, "--out", str(tmp_path / "x"))
+    done = run("ablate", *arguments, "--out", str(tmp_path / "x"))
     assert done.returncode == 2, done.stderr
     assert words in only_line(done)
     assert not (tmp_path / "x").exists()
 
 
-def test_a_folder_that_holds_something_else_stays_as_it_is(tmp_path: Path, typed: Typed) -> None:
+def test_a_folder_that_holds_something_else_stays_as_it_is(tmp_path: Path) -> None:
     out = tmp_path / "out"
     steps = ("--agent", "finish", "--limit", "2", "--out", str(out))
-    assert typed("ablate", "steps", "2,4", *steps).returncode == 0
+    assert run("ablate", "steps", "2,4", *steps).returncode == 0
     before = everything(out)
     for arguments, words in (
         (("ablate", "length", "1000,none", *steps), "holds another ablation: steps 2,4"),
@@ -329,9 +304,9 @@ def test_a_folder_that_holds_something_else_stays_as_it_is(tmp_path: Path, typed
         (("ablate", "steps", "2,4", *steps[:-1], str(out / "ablation.csv")), "is a file"),
         (("ablate", "steps", "2,4", *steps[:-1], str(out / "ablation.csv" / "x")), "cannot take an ablation"),
     ):
-        done = typed(*arguments)
+        done = run(*arguments)
         assert done.returncode == 2, done.stdout
         assert words in only_line(done)
         assert everything(out) == before
     (out / "ablation.json").write_text("{}")
-    assert "does not describe an ablation" in one_line(typed("ablate", "steps", "2,4", *steps))
+    assert "does not describe an ablation" in one_line(run("ablate", "steps", "2,4", *steps))

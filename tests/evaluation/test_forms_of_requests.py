@@ -53,7 +53,7 @@ def server(handles: Handles) -> Iterator[tuple[str, list[tuple[str, Mapping[str,
     requests: list[tuple[str, Mapping[str, Any]]] = []
     made = type("Made", (Handler,), {"handles": staticmethod(handles), "requests": requests})
     with ThreadingHTTPServer(("127.0.0.1", 0), made) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         try:
             yield f"http://127.0.0.1:{running.server_port}/v1", requests
         finally:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mab_gym.runs._records import read_records
-from tests.evaluation.commands import one_line, run
+from tests.evaluation.commands import one_line
+from tests.evaluation.commands import run_apart as run
 
 OWN = """
 class Mine:

@@ -23,6 +23,10 @@ from tests.evaluation.scripted import Fault, Messages, Speaks, endpoint
 from tests.processes import PATIENCE, started, until
 
 CASES = 40
+KILLS = 5
+"""Each comes at another moment of a run; where a kill can tear a line is tried out below, place by place."""
+DRAWN = 60
+"""Cases that take seconds after the first one is stored: no kill that comes at once comes too late."""
 
 
 def size(path: Path) -> int:
@@ -40,7 +44,7 @@ def test_a_run_that_is_killed_at_any_moment_comes_to_what_an_undisturbed_one_doe
     with endpoint(solution, seconds=0.03) as there:
         assert run(*evaluation(there, tmp_path / "whole", *more)).returncode == 0
         path = tmp_path / "killed" / "episodes.jsonl"
-        for _ in range(30):
+        for _ in range(KILLS):
             before = size(path)
             command = [*COMMAND, *evaluation(there, tmp_path / "killed", *more)]
             streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
@@ -164,16 +168,17 @@ def test_ctrl_c_ends_a_run_at_once_although_the_model_thinks(tmp_path: Path, sol
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGKILL")
 @pytest.mark.once
 def test_a_reference_agents_run_goes_on_as_well_and_drawn_cases_stay_the_same(tmp_path: Path) -> None:
-    arguments = ("eval", "--env", "MedAgentBench-Train-v0", "--agent", "oracle", "--limit", "400", "--out")
+    """Each record says its case and seed: drawn otherwise after the kill, the first of the rest would differ."""
+    arguments = ("eval", "--env", "MedAgentBench-Train-v0", "--agent", "oracle", "--limit", str(DRAWN), "--out")
     assert run(*arguments, str(tmp_path / "whole")).returncode == 0
     path = tmp_path / "killed" / "episodes.jsonl"
     with started([*COMMAND, *arguments, str(tmp_path / "killed")], stderr=subprocess.DEVNULL) as process:
-        until(lambda: size(path) > 100_000, process)
+        until(lambda: size(path) > 0, process)
         process.kill()
-    assert 0 < len(list(read_records(tmp_path / "killed"))) < 400
+    assert 0 < len(list(read_records(tmp_path / "killed"))) < DRAWN
     assert run(*arguments, str(tmp_path / "killed")).returncode == 0
     assert told(tmp_path / "killed") == told(tmp_path / "whole")
-    assert "0 of 400 verdicts changed" in run("regrade", str(tmp_path / "killed")).stdout
+    assert f"0 of {DRAWN} verdicts changed" in run("regrade", str(tmp_path / "killed")).stdout
 
 
 def test_no_more_episodes_are_under_way_than_the_record_system_can_take(scenario: Scenario) -> None:

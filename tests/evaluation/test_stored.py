@@ -12,7 +12,7 @@ import pytest
 
 from mab_gym import __version__
 from mab_gym.runs._records import read_records, record_from
-from tests.evaluation.commands import evaluation, lines, one_line, run
+from tests.evaluation.commands import evaluation, lines, one_line, run, run_apart
 from tests.evaluation.scripted import (
     Messages,
     Speaks,
@@ -87,7 +87,7 @@ def test_regrading_finds_every_verdict_that_was_tampered_with_and_no_other(store
     records = lines(stored)
     records[1]["verdict"] = {**records[2]["verdict"]}
     (stored / "episodes.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-    done = run("regrade", str(stored))
+    done = run_apart("regrade", str(stored))
     assert done.returncode == 1
     assert "1 of 6 verdicts changed" in done.stdout
     assert f"{records[1]['case']} (seed 1, try 1): not solved (gave_up, answer_wrong) -> solved (solved)" in done.stdout
@@ -124,7 +124,7 @@ def test_what_is_no_run_is_one_clear_line(command: tuple[str, ...], tmp_path: Pa
 
 
 def test_export_writes_harbor_tasks(tmp_path: Path) -> None:
-    done = run("export", "--harbor", "tasks", "--family", "latest_magnesium", "--limit", "2", folder=tmp_path)
+    done = run_apart("export", "--harbor", "tasks", "--family", "latest_magnesium", "--limit", "2", folder=tmp_path)
     assert done.returncode == 0
     assert "2 tasks in tasks; build their images: tasks/image/build.sh" in done.stdout
     assert len(list((tmp_path / "tasks" / "tasks").iterdir())) == 2

@@ -23,7 +23,7 @@ from mab_gym.runs._progress import RunProgress
 from mab_gym.runs._records import RunFolder
 from mab_gym.runs._submission import check_submission, pack_submission
 from mab_gym.runs._summary import sum_up
-from tests.evaluation.commands import evaluation
+from tests.evaluation.commands import evaluation, run_apart
 from tests.evaluation.commands import run as command
 from tests.evaluation.scripted import KEY, Messages, Speaks, calls_tools, endpoint, with_tools
 
@@ -168,7 +168,7 @@ def test_a_model_plays_and_hands_on(form: str, solution: Speaks, tmp_path: Path)
     told = json.loads(done.stdout)
     assert told["ok"] is True
     assert all(check["ok"] for check in told["checks"])
-    again = command("submit", "check", str(packed))
+    again = run_apart("submit", "check", str(packed))
     assert again.returncode == 0
     assert "this run can be believed" in again.stdout
 

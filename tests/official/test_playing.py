@@ -31,7 +31,7 @@ from mab_gym.runs._rollout import assignments, play, play_all
 from mab_gym.runs._scores import OFFICIAL_AGENTS, violations
 from tests.conftest import OFFICIAL, OFFICIAL_FILES, OUR_OFFICIAL_FILES, needs_official_files, our_official_files
 from tests.conftest import make as make_official
-from tests.official.commands import run
+from tests.official.commands import run, run_apart
 from tests.test_serve import serving
 
 from .conftest import BASE, finish, post
@@ -433,7 +433,7 @@ def test_a_wrong_verdict_would_be_noticed(files: dict[str, Path], tmp_path: Path
 
 def test_limit_takes_the_categories_in_turn(files: dict[str, Path], tmp_path: Path) -> None:
     given = {"MAB_GYM_OFFICIAL_TASKS": str(files["tasks"]), "MAB_GYM_OFFICIAL_FUNCTIONS": str(files["functions"])}
-    done = run("play", "--agent", "gold", "--limit", 12, "--out", tmp_path / "run", **given)
+    done = run_apart("play", "--agent", "gold", "--limit", 12, "--out", tmp_path / "run", **given)
     assert done.returncode == 0, done.stderr
     lines = (tmp_path / "run" / "gold.jsonl").read_text().splitlines()
     played = [json.loads(line)["task"] for line in lines]
@@ -443,7 +443,7 @@ def test_limit_takes_the_categories_in_turn(files: dict[str, Path], tmp_path: Pa
 
 def test_the_chart_command(files: dict[str, Path], tmp_path: Path) -> None:
     out = tmp_path / "charts" / "chart.ndjson"
-    done = run("chart", "--tasks", files["tasks"], "--out", out, "--seed", 3)
+    done = run_apart("chart", "--tasks", files["tasks"], "--out", out, "--seed", 3)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert f"{len(out.read_text().splitlines()):,} resources for" in done.stdout

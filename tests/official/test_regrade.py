@@ -15,7 +15,7 @@ from mab_gym.official._records import open_chart
 from mab_gym.official._regrade import read_trajectories, regrade
 from mab_gym.official._tasks import NOW, read_tasks
 from tests.conftest import OUR_OFFICIAL_FILES, needs_official_files
-from tests.official.commands import run
+from tests.official.commands import run, run_apart
 
 from .conftest import SHARED, finish
 
@@ -50,7 +50,7 @@ def written(path: Path, *entries: Any) -> Path:
 def test_regrade_agrees(tmp_path: Path, tasks_file: Path, chart_file: Path) -> None:
     trajectories = tmp_path / "run.jsonl.gz"
     trajectories.write_bytes(gzip.compress((json.dumps(RIGHT) + "\n\n" + json.dumps(STOPPED)).encode()))
-    done = run("regrade", "--chart", chart_file, "--tasks", tasks_file, trajectories)
+    done = run_apart("regrade", "--chart", chart_file, "--tasks", tasks_file, trajectories)
     assert (done.returncode, done.stdout) == (0, "agree 2 of 2\n"), done.stderr
 
 
@@ -124,7 +124,7 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, tasks_file: Path,
 
 
 def test_published_is_one_table() -> None:
-    done = run("published")
+    done = run_apart("published")
     assert done.returncode == 0, done.stderr
     for part in ("Claude 3.5 Sonnet v2", "69.67", "Mistral v0.3", "285", "self-reported", "arXiv 2501.14654"):
         assert part in done.stdout

@@ -34,14 +34,24 @@ def made(tasks: list[OfficialTask]) -> StandIn:
     return stand_in(tasks)
 
 
-def resources(chart: StandIn) -> list[dict[str, Any]]:
+Listed = list[dict[str, Any]]
+"""The resources of a chart, in load order."""
+
+
+def resources(chart: StandIn) -> Listed:
     return [json.loads(line) for line in chart.lines()]
 
 
-def results(chart: StandIn) -> dict[tuple[str, str], list[tuple[datetime, float]]]:
+@pytest.fixture(scope="module")
+def listed(made: StandIn) -> Listed:
+    """The resources of the chart that most tests look at."""
+    return resources(made)
+
+
+def results(listed: Listed) -> dict[tuple[str, str], list[tuple[datetime, float]]]:
     """By MRN and code, each result's moment and value in load order."""
     found = defaultdict(list)
-    for each in resources(chart):
+    for each in listed:
         if each["resourceType"] == "Observation" and "valueQuantity" in each:
             key = (each["subject"]["reference"].removeprefix("Patient/"), each["code"]["text"])
             found[key].append((datetime.fromisoformat(each["effectiveDateTime"]), each["valueQuantity"]["value"]))
@@ -57,8 +67,8 @@ def test_equal_tasks_and_seeds_give_equal_bytes(tasks: list[OfficialTask], made:
     assert (tmp_path / "one.ndjson.gz").read_bytes() == (tmp_path / "two.ndjson.gz").read_bytes()
 
 
-def test_everybody_named_is_there_and_nobody_else_is_called_so(made: StandIn) -> None:
-    patients = {each["id"]: each for each in resources(made) if each["resourceType"] == "Patient"}
+def test_everybody_named_is_there_and_nobody_else_is_called_so(listed: Listed) -> None:
+    patients = {each["id"]: each for each in listed if each["resourceType"] == "Patient"}
     assert set(patients) == {entry["eval_MRN"] for entry in all_tasks() if "eval_MRN" in entry}
     called = {
         who: (" ".join([*each["name"][0]["given"], each["name"][0]["family"]]), each["birthDate"])
@@ -69,8 +79,8 @@ def test_everybody_named_is_there_and_nobody_else_is_called_so(made: StandIn) ->
     assert ABSENT not in called.values()
 
 
-def test_a_patient_has_the_shape_of_the_official_ones(made: StandIn) -> None:
-    for patient in (each for each in resources(made) if each["resourceType"] == "Patient"):
+def test_a_patient_has_the_shape_of_the_official_ones(listed: Listed) -> None:
+    for patient in (each for each in listed if each["resourceType"] == "Patient"):
         urls = [extension["url"].rpartition("/")[2] for extension in patient["extension"]]
         assert urls == ["us-core-race", "us-core-ethnicity"]
         (identifier,) = patient["identifier"]
@@ -79,8 +89,8 @@ def test_a_patient_has_the_shape_of_the_official_ones(made: StandIn) -> None:
         assert {"gender", "birthDate", "address", "meta"} <= set(patient)
 
 
-def test_a_laboratory_result_has_the_shape_of_the_official_ones(made: StandIn) -> None:
-    result = next(each for each in resources(made) if each.get("code", {}).get("text") == "K")
+def test_a_laboratory_result_has_the_shape_of_the_official_ones(listed: Listed) -> None:
+    result = next(each for each in listed if each.get("code", {}).get("text") == "K")
     who = result["subject"]["identifier"]["value"]
     assert result["code"] == {"coding": [{"system": "http://loinc.org", "code": "K", "display": "K"}], "text": "K"}
     assert result["subject"]["reference"] == f"Patient/{who}"
@@ -90,25 +100,25 @@ def test_a_laboratory_result_has_the_shape_of_the_official_ones(made: StandIn) -
     assert {"issued", "effectiveDateTime", "meta"} <= set(result)
 
 
-def branches(chart: StandIn, tasks: list[OfficialTask]) -> dict[int, set[str]]:
+def branches(listed: Listed, tasks: list[OfficialTask]) -> dict[int, set[str]]:
     """Returns the situations in each category, read from the results themselves."""
-    found = results(chart)
+    found = results(listed)
     seen: dict[int, set[str]] = defaultdict(set)
     for each in tasks:
         code = {4: "MG", 5: "MG", 6: "GLU", 7: "GLU", 9: "K", 10: "A1C"}.get(each.category)
         if code is None:
             continue
-        listed = found.get((each.mrn, code), [])
-        newest = max(listed, key=lambda result: result[0], default=None)
+        measured = found.get((each.mrn, code), [])
+        newest = max(measured, key=lambda result: result[0], default=None)
         notes = seen[each.category]
         if newest is None:
             notes.add("never")
             continue
         moment, value = newest
-        day = [result for result in listed if result[0] >= DAY_AGO]
-        if len([result for result in listed if result[0] == moment]) > 1:
+        day = [result for result in measured if result[0] >= DAY_AGO]
+        if len([result for result in measured if result[0] == moment]) > 1:
             notes.add("tied")
-        if listed.index(newest) >= 20:
+        if measured.index(newest) >= 20:
             notes.add("not on the first page")
         if code in ("MG", "GLU"):
             notes.add("within" if day else "not within")
@@ -139,7 +149,7 @@ WANTED = {
 
 @pytest.mark.parametrize("seed", [0, 1, 20231113])
 def test_every_branch_of_each_category_occurs(tasks: list[OfficialTask], seed: int) -> None:
-    seen = branches(stand_in(tasks, seed), tasks)
+    seen = branches(resources(stand_in(tasks, seed)), tasks)
     # With nine people a category, whether the newest is beyond the first page is left to chance.
     chance = {"not on the first page"}
     assert {key: wanted - seen[key] - chance for key, wanted in WANTED.items()} == {key: set() for key in WANTED}
@@ -151,21 +161,22 @@ def test_every_branch_of_each_official_category_occurs(seed: int) -> None:
     official = list(read_tasks(OFFICIAL_FILES / "test_data_v2.json").values())
     chart = stand_in(official, seed)
     assert chart.unread == ()
-    seen = branches(chart, official)
+    listed = resources(chart)
+    seen = branches(listed, official)
     assert {key: wanted - seen[key] for key, wanted in WANTED.items()} == {key: set() for key in WANTED}
-    births = {each["id"]: each["birthDate"][5:] for each in resources(chart) if each["resourceType"] == "Patient"}
+    births = {each["id"]: each["birthDate"][5:] for each in listed if each["resourceType"] == "Patient"}
     days = {births[each.mrn] for each in official if each.category == 2}
     assert {"11-12", "11-13", "11-14"} <= days
 
 
-def test_the_order_of_loading_is_not_that_of_time(made: StandIn) -> None:
-    long = [listed for listed in results(made).values() if len(listed) > 20]
+def test_the_order_of_loading_is_not_that_of_time(listed: Listed) -> None:
+    long = [each for each in results(listed).values() if len(each) > 20]
     assert len(long) > 20
-    assert not any(sorted(listed) in (listed, listed[::-1]) for listed in long)
+    assert not any(sorted(each) in (each, each[::-1]) for each in long)
 
 
-def test_of_two_at_one_moment_the_first_in_load_order_is_the_dealt_one(made: StandIn) -> None:
-    found = results(made)
+def test_of_two_at_one_moment_the_first_in_load_order_is_the_dealt_one(made: StandIn, listed: Listed) -> None:
+    found = results(listed)
     for code, assigned in made.patterns.items():
         tied = next(each for each in PATTERNS[code] if each.tied)
         places = 1 if code in ("MG", "K", "A1C") else 0
@@ -176,8 +187,8 @@ def test_of_two_at_one_moment_the_first_in_load_order_is_the_dealt_one(made: Sta
             assert round(first * 10**places) in tied.values
 
 
-def test_nothing_lies_after_now_or_before_the_records_begin(made: StandIn) -> None:
-    moments = [moment for listed in results(made).values() for moment, _ in listed]
+def test_nothing_lies_after_now_or_before_the_records_begin(listed: Listed) -> None:
+    moments = [moment for measured in results(listed).values() for moment, _ in measured]
     assert datetime.fromisoformat("2018-11-13T10:15:00+00:00") <= min(moments)
     assert max(moments) <= datetime.fromisoformat(NOW)
 

@@ -19,9 +19,10 @@ from mab_gym.fhir.http._server import FhirServer, Request
 from mab_gym.fhir.store._archive import open_archive
 from mab_gym.fhir.store._base import BaseTable
 from mab_gym.fhir.store._table import Table
+from mab_gym.transfer import _crawling
 from mab_gym.transfer._crawling import import_server
 
-SPEC = CohortSpec("small", 5, 4, 6, 1600, 40, 40, 40)
+SPEC = CohortSpec("small", 5, 2, 6, 650, 40, 40, 40)
 TABLES: dict[str, Table] = {table.resource_type: table for table in generate(SPEC)}
 Answer = tuple[int, str] | tuple[int, str, dict[str, str]]
 Fault = Callable[[int, str], Answer | None]
@@ -58,7 +59,7 @@ class Hospital:
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.base = f"http://127.0.0.1:{self.http.server_address[1]}/fhir"
         self.session = FhirServer(TABLES, self.base).open()
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
 
 @pytest.fixture
@@ -69,16 +70,21 @@ def hospital() -> Iterator[Hospital]:
     running.http.server_close()
 
 
+def texts(table: Table) -> list[str]:
+    return [BaseTable(table).text(row) for row in range(len(table))]
+
+
+THERE = {name: texts(table) for name, table in TABLES.items()}
+
+
 def same_as_there(path: Path) -> bool:
-    here = open_archive(path).tables
-    return set(here) == set(TABLES) and all(
-        [BaseTable(here[name]).text(row) for row in range(len(table))]
-        == [BaseTable(table).text(row) for row in range(len(table))]
-        for name, table in TABLES.items()
-    )
+    return {name: texts(table) for name, table in open_archive(path).tables.items()} == THERE
 
 
-def test_everything_is_fetched_in_its_order(hospital: Hospital, tmp_path: Path) -> None:
+def test_everything_is_fetched_in_its_order(
+    hospital: Hospital, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_crawling, "PAGE", 150)
     seen: list[str] = []
     imported = import_server(hospital.base, tmp_path / "h.mab", "h", tell=lambda what, done, total: seen.append(what))
     assert imported.counts == {name: len(table) for name, table in TABLES.items()}
