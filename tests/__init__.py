@@ -2,21 +2,15 @@
 
 import os
 import sys
-from pathlib import Path
-
-_BYTECODE = Path(__file__).resolve().parent.parent / ".pytest_cache" / "bytecode"
 
 
 def keep_bytecode() -> None:
-    """Keeps bytecode beside pytest's cache where the environment forbids to keep it beside the sources.
+    """Lets Python keep bytecode where the environment forbids it, as in many images.
 
-    Compiling numpy, typer and ourselves anew costs each process as much time as all that it does then; where images set
-    ``PYTHONDONTWRITEBYTECODE`` and uv installs, nothing has been compiled before.
+    Tests start hundreds of processes, and compiling takes each as long as all that it does then.
     """
-    if sys.pycache_prefix is None and os.environ.get("PYTHONDONTWRITEBYTECODE"):
-        del os.environ["PYTHONDONTWRITEBYTECODE"]
-        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(_BYTECODE)
-        sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 keep_bytecode()

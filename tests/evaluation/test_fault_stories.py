@@ -52,8 +52,16 @@ for planted, arguments in json.loads(sys.argv[1]):
 def play(*plans: tuple[str, Sequence[str]]) -> list[tuple[int, str]]:
     """Plays stories with planted faults; returns for each plan the exit code and all that was printed."""
     command = [sys.executable, "-c", PLAYS, json.dumps(plans)]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    done = subprocess.run(command, cwd=ROOT, timeout=900, check=True, env=unmeasured(), **streams)
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+        check=True,
+        env=unmeasured(),
+    )
     *ended, rest = re.split(r"THE END (-?\d+)\n", done.stdout)
     assert not rest
     return [(int(code), said) for said, code in zip(ended[::2], ended[1::2], strict=True)]
