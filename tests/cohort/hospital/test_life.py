@@ -66,6 +66,26 @@ def test_nothing_is_there_that_cannot_be(name: str) -> None:
     assert not [(life.person.number, place) for life in lives() for place in finder(life, staff)]
 
 
+@pytest.mark.parametrize(
+    ("seed", "number"),
+    [
+        (1, 2523),  # potassium low in a stay, and still high by one before
+        (2, 7299),  # a sixth birth by caesarean
+        (2, 9628),  # a visit booked for the day after a death in hospital
+        (4, 2946),  # endometriosis, and a child later
+        (3, 318),
+        (5, 8815),
+        (6, 5875),
+    ],
+)
+def test_rare_lives_hold_nothing_that_cannot_be(seed: int, number: int) -> None:
+    """People of other hospitals, one in ten thousand, in whom two parts of a life met that exclude each other."""
+    spec = HospitalSpec("hospital-test", seed=seed, people=10_000, inpatients=0.0)
+    staff = draw_staff(spec)
+    (life,) = draw_lives(spec, staff, number, number + 1)
+    assert not [(finder.__name__, place) for finder in impossible.ALL for place in finder(life, staff)]
+
+
 def test_two_fifths_lie_here_now() -> None:
     assert len(lying()) == round(HOSPITAL.people * HOSPITAL.inpatients)
     for life, visit in lying():

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from mab_gym.cohort._spec import DAY, HOUR, MINUTE
 from mab_gym.cohort.hospital._catalogue import CONDITIONS, DRUGS
-from mab_gym.cohort.hospital._history import NOW, Prescription
+from mab_gym.cohort.hospital._history import Prescription
 from mab_gym.cohort.hospital.life._builder import Life
 from mab_gym.cohort.hospital.life._chance import MONTH, YEAR, at_local, day_number, workday
 from mab_gym.cohort.hospital.life._operations import planned_after, screenings
@@ -135,7 +135,7 @@ def call(course: Course, moment: int, about: Any) -> None:
     life = course.life
     day = workday(day_number(moment))
     start = at_local(day, 9 * HOUR + int(life.chance.next() * 90) * 5 * MINUTE)
-    if start < life.busy + HOUR or start + HOUR > min(course.end, NOW):
+    if start < life.busy + HOUR or start + HOUR > course.last:
         return
     reason, problems = about
     life.add_call(start, reason, list(problems))

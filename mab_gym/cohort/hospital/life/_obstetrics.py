@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mab_gym.cohort._spec import DAY, HOUR, MINUTE
-from mab_gym.cohort.hospital._history import NOW
 from mab_gym.cohort.hospital.life._chance import any_hour, day_number
 from mab_gym.cohort.hospital.life._clinic import course_of
 from mab_gym.cohort.hospital.life._queue import FOLLOW, PRENATAL, Course, clinic_start
@@ -60,7 +59,7 @@ def birth(course: Course, moment: int, number: int) -> None:
     if course.pregnancy < 0:
         course.pregnancy = life.add_problem("pregnancy", (pregnancy.begins + 14) * DAY, moment, None, 0.2, False)
     start = any_hour(chance, day_number(moment))
-    if start < life.busy + HOUR or start > min(course.end, NOW) - 6 * DAY:
+    if start < life.busy + HOUR or start > course.last - 6 * DAY:
         life.pregnant = False
         course.pregnancy = -1
         return

@@ -220,13 +220,24 @@ def _electrolytes(life: Life, visit: int, keys: dict[str, int]) -> None:
         problem = life.history.problems[place]
         after = max(0.5, ((problem.known or start) - start) / HOUR + 0.5)
         for number in range(1 + int(problem.severity * 2.4)):
+            hours = after + 5 * number
+            if _has(life, "hyperkalemia", start + int(hours * HOUR)):  # from a stay before, and not yet looked at again
+                continue
             key = "potassium_iv" if problem.severity > 0.7 and not weak else "potassium_oral"
-            _single(life, visit, key, place, after + 5 * number, 20.0 if key == "potassium_oral" and weak else None)
+            _single(life, visit, key, place, hours, 20.0 if key == "potassium_oral" and weak else None)
     if "hypomagnesemia" in keys:
         place = keys["hypomagnesemia"]
         problem = life.history.problems[place]
         after = max(0.5, ((problem.known or start) - start) / HOUR + 0.7)
         _single(life, visit, "magnesium_iv", place, after, 1.0 if weak else 4.0 if problem.severity > 0.6 else 2.0)
+
+
+def _has(life: Life, key: str, moment: int) -> bool:
+    """Tells if somebody is known to have a disease at a moment."""
+    return any(
+        problem.key == key and problem.known is not None and problem.known <= moment < (problem.abated or NOW)
+        for problem in life.history.problems
+    )
 
 
 def _single(life: Life, visit: int, key: str, problem: int, hours: float, dose: float | None) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mab_gym.cohort._spec import DAY
+from mab_gym.cohort.hospital._catalogue import PROCEDURES
 from mab_gym.cohort.hospital.life._background import Background
 from mab_gym.cohort.hospital.life._chance import YEAR, Chance
 
@@ -61,6 +62,7 @@ def draw_pregnancies(chance: Chance, person: Background, until: int) -> list[Pre
         before = before or caesarean
         if before and not caesarean:
             before = True
-        found.append(Pregnancy(begins, begins + days, diabetes, preeclampsia, caesarean))
+        if sum(each.caesarean for each in found) < PROCEDURES["caesarean"].most:
+            found.append(Pregnancy(begins, begins + days, diabetes, preeclampsia, caesarean))
         free = begins + days + 240
     return found

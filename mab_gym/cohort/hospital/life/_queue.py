@@ -66,6 +66,12 @@ class Course:
     first: bool = True
     pregnancy: int = -1
 
+    @property
+    def last(self) -> int:
+        """The moment after which there is no visit: the end, now, or a death that came sooner than it was due."""
+        died = self.life.person.died
+        return min(self.end, NOW, NOW if died is None else died)
+
 
 def recognise(course: Course, visit: int, moment: int, only: int | None = None) -> list[int]:
     """Diagnoses what can be found by now, and begins its treatment.
@@ -130,7 +136,7 @@ def clinic_start(course: Course, moment: int, kind: int, about: Any) -> int | No
             course.queue.push(max(later, moment + 1), kind, about)
         return None
     start = office(life.chance, day)
-    return start if start + HOUR < min(course.end, NOW) else None
+    return start if start + HOUR < course.last else None
 
 
 def chronic(life: Life, most: int, service: str = "") -> list[int]:

@@ -11,7 +11,7 @@ from mab_gym.cohort._spec import DAY, HOUR, MINUTE
 from mab_gym.cohort.hospital._catalogue import CONDITIONS, DRUGS, PROCEDURES
 from mab_gym.cohort.hospital._history import NOW, Visit
 from mab_gym.cohort.hospital.life._builder import Life
-from mab_gym.cohort.hospital.life._chance import any_hour, at_local, day_number
+from mab_gym.cohort.hospital.life._chance import any_hour, at_local, day_number, number_of
 from mab_gym.cohort.hospital.life._fate import Episode
 from mab_gym.cohort.hospital.life._operations import allowed, operate
 from mab_gym.cohort.hospital.life._orders import order_stay, resume
@@ -283,6 +283,8 @@ def elective(life: Life, key: str, place: int | None, start: int, tools: Stay) -
     """
     if not allowed(life, key):
         return None
+    if key == "hysterectomy" and any(number_of(ends) > day_number(start) for _, ends in life.person.pregnancies):
+        return None  # whoever still bears a child has put it off
     chance, procedure = life.chance, PROCEDURES[key]
     problems = [] if place is None else [place]
     if (

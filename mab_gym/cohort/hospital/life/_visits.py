@@ -137,7 +137,7 @@ def _episode(course: Course, moment: int, episode: Episode) -> None:
         return
     if episode.setting == 2:
         start = max(any_hour(chance, day_number(moment)), life.busy + 2 * HOUR)
-        if start + 10 * HOUR > min(course.end, NOW):
+        if start + 10 * HOUR > course.last:
             return
         problem = _acute(life, episode, start)
         visit = life.add_emergency(
@@ -158,7 +158,7 @@ def _episode(course: Course, moment: int, episode: Episode) -> None:
         return
     if episode.setting == 0:
         start = at_local(workday(day_number(moment)), 9 * HOUR + int(chance.next() * 90) * 5 * MINUTE)
-        if start < life.busy + HOUR or start + HOUR > min(course.end, NOW):
+        if start < life.busy + HOUR or start + HOUR > course.last:
             return
         problem = _acute(life, episode, start, 1)
         visit = life.add_call(start, "symptom_call", [problem])
