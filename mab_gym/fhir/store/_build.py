@@ -120,9 +120,8 @@ def _extend_column(
         stored = column.texts[:]  # all at once: one by one they take several times as long
         pool = {text: number for number, text in enumerate(stored, 1)}
         numbers = np.arange(len(stored) + 1)
-        if len(pool) < len(
-            stored
-        ):  # a text may stand twice in a column that was joined from parts; here it stands once
+        if len(pool) < len(stored):
+            # A text may stand twice in a column that was joined from parts; here it stands once.
             pool = {}
             numbers = np.array([0, *(pool.setdefault(text, len(pool) + 1) for text in stored)], dtype=np.int64)
         added = [0 if text is None else pool.setdefault(text, len(pool) + 1) for text in texts]
