@@ -125,6 +125,10 @@ def advance(
         inputs.iv_magnesium,
     )
     k_lost, mg_lost, shift, usual = inputs.lost_potassium, inputs.lost_magnesium, inputs.shift, patient.usual_potassium
+    # `urine_potassium` and `urine_magnesium`, term by term: of these steps a day on the clock has hundreds.
+    gfr, share = inputs.gfr_ml_min, inputs.gfr_ml_min / patient.usual_gfr_ml_min
+    k_slope, k_share, k_most = _K_SLOPE * patient.usual_gfr_ml_min, min(1.0, share), _K_MOST * gfr
+    k_scarce, mg_scarce = _SCARCE
     outside, room_quick = _OUTSIDE * w, _K_QUICK * w
     to_quick, to_slow, mg_to_quick, mg_to_slow = (
         flow * w for flow in (_K_QUICK_FLOW, _K_SLOW_FLOW, _MG_QUICK_FLOW, _MG_SLOW_FLOW)
@@ -135,12 +139,16 @@ def advance(
             k_in, mg_in = _ABSORBING * k_oral, _ABSORBING * mg_oral
             k_oral += h * (k_food - k_in)
             mg_oral += h * (mg_food - mg_in)
-            here = _enough(k, _SCARCE[0])
+            here = 1.0 if k >= k_scarce else max(0.0, k / k_scarce)
             pulled = k + shift * here
             into_quick = to_quick * (pulled - quick)
             base = slow / (w * (_K_SLOW_BELOW if slow < 0 else _K_SLOW_ABOVE)) + usual
             into_slow = to_slow * (pulled - base)
-            lost = k_lost * here + urine_potassium(patient, inputs, k, mg)
+            low = 0.0 if mg >= _MG_FULL else min(1.0, (_MG_FULL - mg) / (_MG_FULL - _MG_EMPTY))
+            urine = share * (_K_URINE + k_slope * (k - usual + _K_SET_LOWER * low))
+            least = (_K_LEAST + _K_WASTED * low) * k_share
+            urine = urine if urine > least else least
+            lost = k_lost * here + (urine if urine < k_most else k_most) * here
             k += h * (k_iv + _K_ABSORBED * k_in - lost - into_quick - into_slow) / outside
             quick += h * into_quick / room_quick
             slow += h * into_slow
@@ -149,7 +157,10 @@ def advance(
             mg_into_quick = mg_to_quick * (mg_here - mg_quick / room)
             room = w * (_MG_SLOW_BELOW if mg_slow < 0 else _MG_SLOW_ABOVE)
             mg_into_slow = mg_to_slow * (mg_here - mg_slow / room)
-            lost = mg_lost * _enough(mg, _SCARCE[1]) + urine_magnesium(inputs, mg)
+            above = mg - _MG_THRESHOLD if mg > _MG_THRESHOLD else 0.0
+            urine, filtered = _MG_SLOPE * above * above, _MG_FILTERED * mg
+            here = 1.0 if mg >= mg_scarce else max(0.0, mg / mg_scarce)
+            lost = mg_lost * here + gfr * (urine if urine < filtered else filtered)
             mg += h * (mg_iv + _MG_ABSORBED * mg_in - lost - mg_into_quick - mg_into_slow) / outside
             mg_quick += h * mg_into_quick
             mg_slow += h * mg_into_slow
