@@ -76,6 +76,7 @@ def test_nothing_is_there_that_cannot_be(name: str) -> None:
         (3, 318),
         (5, 8815),
         (6, 5875),
+        (18, 4339),  # a disease that would have begun some hours after death
     ],
 )
 def test_rare_lives_hold_nothing_that_cannot_be(seed: int, number: int) -> None:

@@ -269,6 +269,8 @@ def _close(life: Life) -> None:
     for problem in life.history.problems:
         if problem.abated is not None and problem.abated > end:
             problem.abated = None
+        # Death in hospital may come some hours sooner than it was due. Nobody knows of a disease that began in these.
+        problem.onset = min(problem.onset, end)
     life.history.operations.sort(key=lambda one: one.start)
 
 
