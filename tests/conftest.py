@@ -29,16 +29,20 @@ needs_official_files = pytest.mark.skipif(
 )
 
 
+GOLD = ("tests/casework/test_families.py", "tests/casework/test_flags.py", "tests/casework/marathon/test_shifts.py")
+"""Tests that look at the gold runs of all casework, which a process plays once."""
 SLOW = (
-    "tests/container", "tests/integrations/test_ray.py", "tests/test_fuzz.py", "tests/evaluation/test_fault_stories.py",
+    "tests/container", *GOLD, "tests/integrations/test_ray.py", "tests/test_audit.py", "tests/test_fuzz.py",
     "tests/test_bench_worst.py",
 )  # fmt: skip
 """Tests that take longest: begun first where there are several workers, so that nobody waits for them in the end."""
 
 
 def share_of(item_id: str) -> str:
-    """Tests that stay together on one worker: a file with its fixtures; all that shares the Docker engine's images."""
+    """Tests that stay together on one worker: a file with its fixtures; all that shares gold runs, or Docker's images."""
     file = item_id.partition("::")[0]
+    if file in GOLD:
+        return "gold"
     return "tests/container" if file.startswith("tests/container/") else file
 
 
