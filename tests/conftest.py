@@ -39,7 +39,7 @@ SLOW = (
 
 
 def share_of(item_id: str) -> str:
-    """Tests that stay together on one worker: a file with its fixtures; all that shares gold runs, or Docker's images."""
+    """Tests that stay together on one worker: a file with its fixtures; all that shares gold runs or Docker images."""
     file = item_id.partition("::")[0]
     if file in GOLD:
         return "gold"
