@@ -61,10 +61,15 @@ CYCLES: Final = 5
 """Cycles of chemotherapy, three weeks apart."""
 
 
+_WITH_A_WOMB: Final = frozenset({"cervical_smear", "caesarean", "vaginal_delivery"})
+
+
 def allowed(life: Life, key: str) -> bool:
     """Tells if a procedure can still be done to a body."""
     procedure = PROCEDURES[key]
     if procedure.only and (procedure.only == "F") != life.background.female:
+        return False
+    if key in _WITH_A_WOMB and "hysterectomy" in life.done:
         return False
     return not procedure.most or life.done.get(key, 0) < procedure.most
 
