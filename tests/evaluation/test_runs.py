@@ -173,7 +173,7 @@ def test_a_reference_agents_run_goes_on_as_well_and_drawn_cases_stay_the_same(tm
     assert run(*arguments, str(tmp_path / "whole")).returncode == 0
     path = tmp_path / "killed" / "episodes.jsonl"
     with started([*COMMAND, *arguments, str(tmp_path / "killed")], stderr=subprocess.DEVNULL) as process:
-        until(lambda: size(path) > 0, process)
+        until(lambda: path.is_file() and b"\n" in path.read_bytes(), process)  # a whole record
         process.kill()
     assert 0 < len(list(read_records(tmp_path / "killed"))) < DRAWN
     assert run(*arguments, str(tmp_path / "killed")).returncode == 0
