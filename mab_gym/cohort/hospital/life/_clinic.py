@@ -215,4 +215,4 @@ def cycle(course: Course, moment: int, about: Any) -> None:
 
 def course_of(course: Course) -> Stay:
     """Returns what a stay needs to find new diseases in."""
-    return Stay(course.end, lambda visit, moment: recognise(course, visit, moment))
+    return Stay(course.last, lambda visit, moment: recognise(course, visit, moment))

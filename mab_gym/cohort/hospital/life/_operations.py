@@ -59,9 +59,8 @@ AGAIN: Final = {
 """The other side: chance, fewest and most days after the first."""
 CYCLES: Final = 5
 """Cycles of chemotherapy, three weeks apart."""
-
-
 _WITH_A_WOMB: Final = frozenset({"cervical_smear", "caesarean", "vaginal_delivery"})
+"""Procedures that a hysterectomy rules out."""
 
 
 def allowed(life: Life, key: str) -> bool:

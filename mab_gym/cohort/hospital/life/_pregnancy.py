@@ -60,8 +60,6 @@ def draw_pregnancies(chance: Chance, person: Background, until: int) -> list[Pre
         days = chance.whole(252, 268) if preeclampsia else chance.whole(266, 289)
         caesarean = before or chance.hit(0.24 * (1.7 if preeclampsia else 1.0))
         before = before or caesarean
-        if before and not caesarean:
-            before = True
         if sum(each.caesarean for each in found) < PROCEDURES["caesarean"].most:
             found.append(Pregnancy(begins, begins + days, diabetes, preeclampsia, caesarean))
         free = begins + days + 240

@@ -64,7 +64,7 @@ class Stay:
     """The part of the queue of visits that a stay needs.
 
     Attributes:
-        end: Until when there can be anything.
+        end: The moment after which there is nothing, now at the latest.
         recognise: Diagnoses what can be found, given the visit and a moment; returns places of problems.
     """
 
@@ -300,7 +300,7 @@ def elective(life: Life, key: str, place: int | None, start: int, tools: Stay) -
         if not birth:
             start = at_local(day_number(start), 6 * HOUR + chance.whole(0, 5) * 20 * MINUTE)
         end = at_local(day_number(start + int(max(0.9, days) * DAY)), 10 * HOUR + chance.whole(0, 70) * 5 * MINUTE)
-        if end > min(tools.end, NOW) - DAY:
+        if end > tools.end - DAY:
             return None
         if end < start + 18 * HOUR:
             end += DAY
