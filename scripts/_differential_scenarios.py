@@ -20,8 +20,8 @@ from typing import Any
 from _differential_fixtures import Resource
 
 from mab_gym.fhir.http._server import FhirSession
-from tests.fhir.comparing import LEVELS, Answer, lines
-from tests.fhir.scenarios import Told, agreement, in_process, over_http
+from tests.fhir.comparing import LEVELS, Answer, equal_levels, lines
+from tests.fhir.scenarios import Told, in_process, over_http
 
 TOPICS = ("agents", "operations", "patch", "validate", "web")
 MOST_LINES = 14
@@ -114,8 +114,8 @@ def _note(
     if answered["status"] == 501 and said["status"] != 501:
         report.own[f"{kind}: {_diagnostics(answered)[:80]}"] += 1
         return
-    seen, had = told.views(said), known.views(answered)
-    level = next((n for n, equal in enumerate(agreement(seen, had)) if not equal), len(LEVELS))
+    seen, had = told.view(said), known.view(answered)
+    level = next((n for n, equal in enumerate(equal_levels(seen, had)) if not equal), len(LEVELS))
     for each in range(level):
         report.agreed[each] += 1
     if level == len(LEVELS):
@@ -127,7 +127,7 @@ def _note(
         report.examples[name] = [
             f"{step['method']} {step['target']} {json.dumps(step['headers'])}",
             str(step["body"])[:600],
-            *_difference((*seen[1], seen[2]), (*had[1], had[2])),
+            *_difference(seen[1:], had[1:]),
         ]
 
 

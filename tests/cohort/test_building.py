@@ -6,18 +6,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from mab_gym.cli import app
 from mab_gym.errors import ArchiveError, UsageError
 from mab_gym.fhir.store._archive import open_archive
+from tests.command_line import typed
 from tests.processes import PATIENCE, started
-
-Build = Callable[..., tuple[int, str]]
 
 
 def building(folder: Path, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
@@ -26,20 +23,10 @@ def building(folder: Path, *arguments: str) -> AbstractContextManager[subprocess
     return started(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-@pytest.fixture
-def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Build:
-    """Builds in this process, as the command does; gives the exit code and what stands on standard error."""
-
-    def run(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setenv("MAB_GYM_CACHE", str(tmp_path))
-        monkeypatch.setattr(sys, "argv", ["mab-gym", "data", "build", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            app.main()
-        code = ended.value.code or 0
-        assert isinstance(code, int)
-        return code, capsys.readouterr().err
-
-    return run
+def build(folder: Path, *arguments: str) -> tuple[int, str]:
+    """Builds in this process, as the command does; gives the exit code and the text on standard error."""
+    done = typed(["data", "build", *arguments], environment={**os.environ, "MAB_GYM_CACHE": str(folder)})
+    return done.returncode, done.stderr
 
 
 def archives(folder: Path) -> list[Path]:
@@ -60,16 +47,16 @@ def test_two_builds_at_once_do_no_harm(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 @pytest.mark.parametrize("after", [0.2, 0.6, 1.0, 1.4])
-def test_a_killed_build_leaves_no_half_archive(tmp_path: Path, build: Build, after: float) -> None:
+def test_a_killed_build_leaves_no_half_archive(tmp_path: Path, after: float) -> None:
     with building(tmp_path, "train", "--patients", "150", "--seed", "3"):
         time.sleep(after)  # and then it is killed
     for path in archives(tmp_path):
         assert open_archive(path).about["patients"] == 150
-    assert build("train", "--patients", "20", "--seed", "3")[0] == 0
+    assert build(tmp_path, "train", "--patients", "20", "--seed", "3")[0] == 0
 
 
-def test_a_damaged_archive_is_named(tmp_path: Path, build: Build) -> None:
-    assert build("train", "--patients", "5", "--seed", "3")[0] == 0
+def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
+    assert build(tmp_path, "train", "--patients", "5", "--seed", "3")[0] == 0
     (path,) = archives(tmp_path)
     whole = path.read_bytes()
     for place in (100, len(whole) // 2, len(whole) - 100):
@@ -84,8 +71,8 @@ def test_a_damaged_archive_is_named(tmp_path: Path, build: Build) -> None:
 @pytest.mark.parametrize(
     "arguments", [("beyond", "--patients", "3"), ("nobody",), ("train-5-x",), ("train", "--seed", "-1")]
 )
-def test_what_cannot_be_built_is_said(tmp_path: Path, build: Build, arguments: tuple[str, ...]) -> None:
-    code, err = build(*arguments)
+def test_what_cannot_be_built_is_said(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    code, err = build(tmp_path, *arguments)
     assert code != 0
     assert "Traceback" not in err
     assert not archives(tmp_path)

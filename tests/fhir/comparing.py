@@ -146,7 +146,7 @@ def agreement(theirs: Mapping[str, Any], ours: Mapping[str, Any], base: str = BA
     our_pages, their_pages = list(ours.get("pages", ())), list(theirs.get("pages", ()))
     longest = max(len(our_pages), len(their_pages))
     pairs.extend((_at(their_pages, place), _at(our_pages, place)) for place in range(longest))
-    each = [_equal(_views(one, BASE), _views(other, base)) for one, other in pairs]
+    each = [equal_levels(_views(one, BASE), _views(other, base)) for one, other in pairs]
     return [all(level) for level in zip(*each, strict=True)]
 
 
@@ -154,8 +154,11 @@ def _at(answers: Sequence[Answer], place: int) -> Answer | None:
     return answers[place] if place < len(answers) else None
 
 
-def _views(answer: Answer | None, base: str) -> tuple[Any, str, str, Any]:
-    """The parts that are compared, masked: the status, the body, the location, and the body's type."""
+View = tuple[int | None, str, Any, str | None]
+"""The parts of an answer that are compared, masked: the status, the body, the headers that count, the body's type."""
+
+
+def _views(answer: Answer | None, base: str) -> View:
     if answer is None:
         return None, "", "", None
     headers = answer["headers"]
@@ -163,15 +166,15 @@ def _views(answer: Answer | None, base: str) -> tuple[Any, str, str, Any]:
     return answer["status"], _mask(answer["body"], base), location, headers.get("content-type")
 
 
-def _equal(one: tuple[Any, str, str, Any], other: tuple[Any, str, str, Any]) -> tuple[bool, bool, bool]:
+def equal_levels(one: View, other: View) -> list[bool]:
     """Tells if the status, the body as JSON, and the body and its type to the character are the same."""
     placed = one[2] == other[2] and (one[0] is None) == (other[0] is None)
     same = one[1] == other[1]
-    return (
+    return [
         one[0] == other[0],
         placed and (same or _read(one[1]) == _read(other[1])),
         placed and same and one[3] == other[3],
-    )
+    ]
 
 
 def _read(text: str) -> Any:
