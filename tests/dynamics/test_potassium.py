@@ -123,6 +123,26 @@ def test_potassium_is_wasted_until_magnesium_is_replaced() -> None:
     assert two_days(MMOL_PER_GRAM_MAGNESIUM_SULFATE) > 3.5
 
 
+@pytest.mark.parametrize("gfr", [8.0, 40.0, 100.0, 160.0])
+@pytest.mark.parametrize("potassium", [1.2, 2.1, 3.0, 4.2, 6.5])
+@pytest.mark.parametrize("magnesium", [0.2, 0.45, 0.69, 0.85, 1.6])
+def test_a_step_loses_by_urine_what_the_functions_of_it_say(gfr: float, potassium: float, magnesium: float) -> None:
+    """The loop of `advance` has their terms in itself: without intake, all pools lose that much together."""
+    inputs = ElectrolyteInputs(gfr, food_potassium=0, food_magnesium=0)
+    before = dataclasses.replace(model.depleted(WELL), potassium=potassium, magnesium=magnesium)
+    after = model.advance(WELL, before, inputs, 1)
+
+    def lost(outside: str, quick: str, slow: str, room: float) -> float:
+        """Returns the loss an hour; `room` is that of the quick pool, where it is a level and not an amount."""
+        parts = ((outside, model._OUTSIDE * WELL.weight_kg), (quick, room), (slow, 1.0))
+        return float(60 * sum(size * (getattr(before, name) - getattr(after, name)) for name, size in parts))
+
+    potassium_lost = lost("potassium", "quick_potassium", "slow_potassium", model._K_QUICK * WELL.weight_kg)
+    magnesium_lost = lost("magnesium", "quick_magnesium", "slow_magnesium", 1.0)
+    assert potassium_lost == pytest.approx(model.urine_potassium(WELL, inputs, potassium, magnesium), abs=1e-6)
+    assert magnesium_lost == pytest.approx(model.urine_magnesium(inputs, magnesium), abs=1e-6)
+
+
 def test_directions() -> None:
     start = model.depleted(WELL)
 

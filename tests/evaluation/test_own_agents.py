@@ -1,4 +1,4 @@
-"""Agents of one's own."""
+"""Agents that users write themselves."""
 
 from __future__ import annotations
 

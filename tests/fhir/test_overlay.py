@@ -242,7 +242,7 @@ def test_a_folded_table_knows_what_was_read_before(twice: bool, monkeypatch: pyt
 
 
 def test_a_search_that_finds_no_reference_costs_the_same_again() -> None:
-    """What was learned by one search for nothing is paid for by the next, and what comes later is found."""
+    """A second search for nothing is not made again, and pays as the first did; a reference that is there is found."""
     observation = {"resourceType": "Observation", "id": "o1", "status": "final", "subject": {"reference": "Patient/p1"}}
     table = FhirServer(build_positioned([observation])).tables["Observation"]
     parameter = search_parameters("Observation")["patient"]

@@ -157,7 +157,7 @@ def play(family: str, case: Case, each: Rewriting, answer: list[Any], stored: st
 
 
 def played(family: str) -> Iterator[tuple[Case, Played]]:
-    """What became of a family's rewritings; `STEP` says of which."""
+    """The outcomes of a family's rewritings, of all or of those that `STEP` chooses."""
     for number, (case, each_of) in enumerate(of_family(family)):
         _, record = gold(family)[case.branch]
         served = _served(scenario(family), record["writes"])
