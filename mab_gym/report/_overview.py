@@ -88,7 +88,7 @@ def _result(runs: Sequence[ReportedRun], compared: Sequence[Pair]) -> Iterator[s
         sentence = f'<p class="note">{headline(setting, compared)}</p>' if setting is not first else ""
         yield f"<h3>{escape(setting.title)}</h3>{sentence}{_plot(setting, len(runs))}"
     if others:
-        yield '<p class="note">Each environment, and each choice of its cases, has an axis of its own: rates of '
+        yield '<p class="note">Each environment, choice of its cases and grading has an axis of its own: rates of '
         yield "different ones cannot be compared.</p>"
     if not all(setting.official for setting in (first, *others)):
         yield '<p class="note">The <code>ehr</code> protocol is not comparable with published results.</p>'
