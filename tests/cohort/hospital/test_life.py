@@ -77,6 +77,7 @@ def test_nothing_is_there_that_cannot_be(name: str) -> None:
         (5, 8815),
         (6, 5875),
         (15, 8314),  # a smear that was booked before the womb was taken out
+        (13, 7722),  # kidneys that come to a worse stage half an hour after an admission
         (18, 4339),  # a disease that would have begun some hours after death
     ],
 )

@@ -52,7 +52,7 @@ def order_stay(life: Life, visit: int, problems: Sequence[int], lasting: bool, t
     steroid = ordered & {"prednisone", "methylprednisolone_iv", "dexamethasone"}
     _from_home(life, visit, keys, ordered, bare)
     if not (ordered & _THINNING or bare or _UNPROTECTED & keys.keys()) and chance.hit(0.78):
-        weak = "kidney_injury" in keys or life.egfr(here.start) < 30.0
+        weak = "kidney_injury" in keys or min(life.egfr(here.start), life.egfr(here.end or NOW)) < 30.0
         key = "heparin_sc" if weak or chance.hit(0.3) else "enoxaparin"
         if _may(life, DRUGS[key], visit, keys):
             _write(life, visit, key, None, 4, 0, "prophylaxis of venous thromboembolism")
@@ -97,8 +97,9 @@ def _step(
 
 
 def _may(life: Life, drug: Drug, visit: int, keys: dict[str, int]) -> bool:
-    """Tells if a drug can be given in this stay."""
-    start = life.history.visits[visit].start
+    """Tells if a drug can be given in this stay, from its first hour to its last."""
+    here = life.history.visits[visit]
+    start = here.start
     if drug.only and (drug.only == "F") != life.background.female:
         return False
     if life.age(start) < drug.least_age or start < (drug.approved - 1970) * 31_557_600:
@@ -107,7 +108,8 @@ def _may(life: Life, drug: Drug, visit: int, keys: dict[str, int]) -> bool:
         return False
     if drug.egfr and "kidney_injury" in keys and drug.egfr >= 30:
         return False
-    return not unfit(life, drug, start)
+    # Kidneys may come to a worse stage within the stay.
+    return not unfit(life, drug, start) and not unfit(life, drug, here.end or NOW)
 
 
 def _dose(life: Life, drug: Drug, severity: float) -> float:
