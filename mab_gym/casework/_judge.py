@@ -16,7 +16,7 @@ from mab_gym.casework.reading import codes_of, concept_text, day_of, listed, mem
 from mab_gym.dynamics.outcomes import StayJudge
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
-from mab_gym.tasking.judging import Expected, Judge, Result
+from mab_gym.tasking.judging import Expected, Judge, Result, once
 from mab_gym.tasking.stay import StayRecord
 from mab_gym.tasking.verdict import Code, Deferral, Verdict
 
@@ -50,7 +50,8 @@ class CaseChecks(Judge):
     ) -> None:
         self._mrn = f"Patient/{case['mrn']}" if "mrn" in case.params else ""
         self._people = {self._mrn, *(f"Patient/{mrn}" for mrn in people)} - {""}
-        came = {f"{each['resourceType']}/{each['id']}": each for each in (*arrivals, *planted(case, chart))}
+        flags = once(result, "planted flags", lambda: planted(case, chart))
+        came = {f"{each['resourceType']}/{each['id']}": each for each in (*arrivals, *flags)}
         self._came = tuple(came.values())
         self.changes = Changes(result.writes, chart, self._came, result.known)
         self.now = chart.now
@@ -60,17 +61,18 @@ class CaseChecks(Judge):
         self._left_alone: list[bool] = []
         self._answered: list[bool] = []
         self._chart, self._flag_kinds = chart, flags_asked_for(case, result.knowledge)
-        self._flags: dict[str, list[Flag]] = {}
+        self._came_flags: dict[str, list[Mapping[str, Any]]] = once(result, "flags that came", self._read_came_flags)
         self._late_flags = {
             each.logical_id: each.resource
             for each in result.recorded
             if each.resource_type == "Flag" and each.resource is not None
         }
+        # Flags are read again where others have written meanwhile.
+        self._flags: dict[str, list[Flag]] = once(result, f"flags after {len(result.recorded)}", dict)
+        self._authors: dict[str, set[str]] = once(result, f"authors after {len(result.recorded)}", dict)
         self._too_late = came_too_late(case, result)
         for each in self.changes.created("Communication") if "flag_kinds" in case.params else ():
-            known = active_flags([*self._late_flags.values(), *self._came_flags(each.about)])
-            authors = {flag.author for flag in known if FLAG_KINDS[flag.kind].is_told}
-            if not authors.isdisjoint(references_of(each.get("recipient"))):
+            if not self._authors_of(each.about).isdisjoint(references_of(each.get("recipient"))):
                 self.claim(each)
 
     # --- the kinds of checks ------------------------------------------------------------------------------------------
@@ -323,15 +325,25 @@ class CaseChecks(Judge):
     def _flags_of(self, whom: str) -> list[Flag]:
         """Returns the flags of a patient that ask for something and are active at the end."""
         if whom not in self._flags:
-            came = [each for each in self._came_flags(whom) if each["id"] not in self._late_flags]
+            came = [each for each in self._came_flags.get(whom, ()) if each["id"] not in self._late_flags]
             late = [each for each in self._late_flags.values() if patient_of(each) == whom]
-            active = active_flags([*came, *late, *flags_on_chart(self._chart, whom)])
-            self._flags[whom] = [each for each in active if (whom, each.author) not in self._too_late]
-        return self._flags[whom]
+            self._flags[whom] = active_flags([*came, *late, *flags_on_chart(self._chart, whom)])
+        return [each for each in self._flags[whom] if (whom, each.author) not in self._too_late]
 
-    def _came_flags(self, whom: str) -> list[Mapping[str, Any]]:
-        """Returns the flags of a patient that came in with the case."""
-        return [each for each in self._came if each["resourceType"] == "Flag" and patient_of(each) == whom]
+    def _authors_of(self, whom: str) -> set[str]:
+        """Returns who is told of writes about a patient, by flags of the case, also of those that have come since."""
+        if whom not in self._authors:
+            active = active_flags([*self._late_flags.values(), *self._came_flags.get(whom, ())])
+            self._authors[whom] = {flag.author for flag in active if FLAG_KINDS[flag.kind].is_told}
+        return self._authors[whom]
+
+    def _read_came_flags(self) -> dict[str, list[Mapping[str, Any]]]:
+        """Returns the flags that came in with the case, by patient."""
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for each in self._came:
+            if each["resourceType"] == "Flag":
+                found.setdefault(patient_of(each), []).append(each)
+        return found
 
     def _heed_flags(self) -> None:
         """Checks that what was written is as the flags of its patient ask for: a checkpoint for each kind of flag."""

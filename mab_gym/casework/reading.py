@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from mab_gym.tasking.meaning._said import listed, member, words_of
@@ -40,10 +41,13 @@ def references_of(value: Any) -> tuple[str, ...]:
 
 
 def _address(written: Any) -> str:
-    if not isinstance(written, str):
-        return ""
-    match = _ADDRESS.search(written[:500])
-    return match[1] if match is not None and written[:500].endswith(match[0]) else ""
+    return _read_address(written[:500]) if isinstance(written, str) else ""
+
+
+@lru_cache(maxsize=16_384)
+def _read_address(written: str) -> str:
+    match = _ADDRESS.search(written)
+    return match[1] if match is not None and written.endswith(match[0]) else ""
 
 
 def references_in(resource: Any) -> tuple[str, ...]:
