@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from mab_gym.envs._env import MedicalRecordEnv
 from mab_gym.envs._scenario import Scenario
 from mab_gym.episode import Episode
 from mab_gym.runs._driver import unwrapped
+from tests.processes import MEASURED
 
 # Charts and gold runs are millions of objects that stay: looking through them for garbage took a sixth of the time.
 gc.set_threshold(100_000, 50, 100)
@@ -40,6 +43,16 @@ SLOW = (
     "tests/test_bench_worst.py",
 )  # fmt: skip
 """Tests that take longest: begun first where there are several workers, so that nobody waits for them in the end."""
+REPEATING = (
+    *GOLD, "tests/casework/test_validation.py", "tests/cohort/hospital/test_epidemiology.py",
+    "tests/contract/test_beyond.py", "tests/contract/test_casework_over_http.py",
+    "tests/contract/test_gold.py", "tests/contract/test_rewritings.py", "tests/docs/test_examples.py",
+    "tests/docs/test_site.py", "tests/evaluation/test_runs.py", "tests/fhir/test_scenarios.py",
+    "tests/tasking/test_hospital_families.py", "tests/test_bench_worst.py", "tests/test_fuzz.py",
+    "tests/test_splits.py", "tests/test_threads.py", "tests/test_variants.py", "tests/test_wheel.py",
+)  # fmt: skip
+"""Long tests that coverage does not measure. All together run one branch in three hundred that no other test runs, and
+measuring them took CI five minutes."""
 
 
 def share_of(item_id: str) -> str:
@@ -71,8 +84,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.nodeid.startswith(REPEATING):
+            item.add_marker("unmeasured")
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool, bool]:
+    """Measures nothing while an ``unmeasured`` test runs, nor its fixtures, nor processes that it starts."""
+    if item.get_closest_marker("unmeasured") is None or (measuring := measured()) is None:
+        return (yield)
+    told = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith(MEASURED)}
+    measuring.stop()
+    try:
+        return (yield)
+    finally:
+        measuring.start()
+        os.environ.update(told)
+
+
+def measured() -> Any:
+    """The coverage that is measured in this process; None where none is, or where it is not installed."""
+    coverage = sys.modules.get("coverage")
+    return None if coverage is None else coverage.Coverage.current()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 PATIENCE = 240.0
 """Seconds for what takes one or two on a quiet machine; less than a test's own time limit, so that a wait says what it
 waited for."""
+MEASURED = "COVERAGE_PROCESS"
+"""Variables with names that begin like this have a process measured for coverage."""
 _PROGRESS = re.compile(r"(mab_gym: )?building the \S+ cohort\b")
 
 
@@ -80,4 +82,4 @@ def complaints(errors: str) -> list[str]:
 
 def unmeasured() -> dict[str, str]:
     """An environment in which a process is not measured for coverage, which makes it two to three times slower."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
+    return {name: value for name, value in os.environ.items() if not name.startswith(MEASURED)}

@@ -47,7 +47,7 @@ def test_the_canonical_cases_keep_all_limits(canonical: Audit) -> None:
         assert min(shares.values()) >= LEAST_BRANCH * sum(shares.values())
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 def test_the_further_families_keep_all_limits() -> None:
     audit = Auditor(unwrapped(gymnasium.make("mab_gym/MedAgentBench-Beyond-v0")).scenario).audit(rollouts=1)
     assert audit.faults() == []
@@ -213,7 +213,7 @@ def test_equal_seeds_grade_equally(scenario: Scenario) -> None:
     assert first == again != other
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "name",
     ["Train", pytest.param("Validation", marks=pytest.mark.once), pytest.param("Beyond-Train", marks=pytest.mark.once)],

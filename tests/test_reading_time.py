@@ -86,13 +86,13 @@ def grows_as_the_text(read: Callable[[str], object], text: Callable[[int], str],
     return least(10 * short, 3) <= 30 * max(least(short, 9), 2e-4)
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", TEXTS)
 def test_what_models_write_is_read_in_a_time_that_grows_as_the_text(name: str) -> None:
     assert grows_as_the_text(read_message, TEXTS[name], 2_000)
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", REFUSALS)
 @pytest.mark.parametrize("reader", READERS)
 def test_what_endpoints_refuse_is_read_in_a_time_that_grows_as_the_text(reader: str, name: str) -> None:

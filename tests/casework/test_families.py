@@ -86,7 +86,6 @@ def test_work_is_long_and_has_checkpoints(name: str) -> None:
     assert statistics.median(checkpoints) >= 5
 
 
-@pytest.mark.no_cover
 @pytest.mark.once
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_rule_bites(name: str) -> None:

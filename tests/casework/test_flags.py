@@ -55,7 +55,6 @@ def without(kind: str) -> Callable[[str], str | None]:
     return change
 
 
-@pytest.mark.no_cover
 def test_most_families_have_flags_and_each_kind_bites() -> None:
     assert len(FLAGGED) >= 27
     for kind in FLAG_KINDS:

@@ -20,7 +20,6 @@ def env() -> MedicalRecordEnv:
     return unwrapped(gymnasium.make(VALIDATION))
 
 
-@pytest.mark.no_cover
 @pytest.mark.once
 @pytest.mark.parametrize("name", FAMILIES)
 def test_gold_solves_ten_cases_on_other_people(name: str, env: MedicalRecordEnv) -> None:

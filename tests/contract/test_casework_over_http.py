@@ -30,7 +30,6 @@ def place() -> Iterator[Hospital]:
         yield running
 
 
-@pytest.mark.no_cover
 @pytest.mark.once
 @pytest.mark.parametrize("name", FAMILIES)
 def test_one_case_of_each_family_has_the_same_verdict_over_http(

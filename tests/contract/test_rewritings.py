@@ -17,7 +17,7 @@ from tests.contract.rewritings import Person, Scene, rewritings
 from tests.contract.rewritings.grammar import Rewriting
 from tests.contract.rewritings.playing import FOLDERS, Played, gold, of_family, played, scene_of, writing_families
 
-pytestmark = [pytest.mark.no_cover, pytest.mark.once]  # tens of thousands of verdicts, told apart by value elsewhere
+pytestmark = pytest.mark.once
 LEAST_WRONG, LEAST_RIGHT = 60, 40
 WRITING = writing_families()
 

@@ -336,7 +336,7 @@ HOSTILE: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.no_cover
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_no_patch_costs_much(session: FhirSession, kind: str) -> None:
     body, content_type = HOSTILE[kind]
