@@ -20,6 +20,7 @@ from ._inpatients import shown as shown
 from ._judge import CaseJudge as CaseJudge
 from ._judge import StayCaseJudge as StayCaseJudge
 from ._notes import notes_that_tell as notes_that_tell
+from ._notes import report_of as report_of
 from ._orders import DrugDue as DrugDue
 from ._orders import DrugOrder as DrugOrder
 from ._orders import TestDue as TestDue

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 __all__ = ["GRADING", "Code", "Criterion", "Deferral", "Failure", "Reason", "Verdict"]
 
-GRADING = 25
+GRADING = 26
 """The number of the present grading, one more with each "Grading change" in CHANGELOG.md. Equal numbers compare."""
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from mab_gym.actions import Post, parse_action, render
 from mab_gym.tasking.case import Case
-from tests.casework.playing import family, play
+from tests.casework.playing import family, plain, play, say, scenario
 
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 NAME = "discharge_summary"
@@ -99,3 +99,71 @@ def test_odd_sections_do_not_raise(odd: Any) -> None:
     run = play(cases()[0], changing(lambda all_: {**all_, "section": odd}))
     assert not run.solved
     assert not any(each["code"] == "unjudged" for each in run["verdict"]["reasons"])
+
+
+def with_findings() -> list[Case]:
+    """Cases of people of whom a report of the hospital itself tells a finding with which something is due."""
+    return [case for case in cases() if case["findings"]]
+
+
+def test_a_finding_in_the_hospitals_own_report_is_due_like_one_that_the_case_brings() -> None:
+    assert len(with_findings()) >= 4
+    for case in with_findings():
+        own = {one for each in case["findings"] for one in each}
+
+        def silent(summary: Summary, own: set[str] = own) -> Summary:
+            for part in summary["section"]:
+                part["entry"] = [each for each in part["entry"] if each["reference"] not in own]
+            return {**summary, "section": [each for each in summary["section"] if each["entry"]]}
+
+        def nobody(action: str, own: set[str] = own) -> str | None:
+            match parse_action(action, VERBS):
+                case Post(url, body) if url.endswith("/Task") and json.loads(body)["focus"]["reference"] in own:
+                    return None
+            return action
+
+        for missing in (changing(silent), nobody):
+            run = play(case, missing)
+            assert not run.solved
+            assert "inding" in run.told or "incidental" in run.told
+
+
+def test_a_report_is_cited_by_its_note_or_by_its_diagnostic_report() -> None:
+    for case in with_findings():
+        pairs = [each for each in case["findings"] if len(each) > 1]
+        assert pairs
+
+        def change(action: str, pairs: list[list[str]] = pairs) -> str:
+            for note, report in pairs:
+                action = action if action.startswith("GET") else action.replace(f'"{note}"', f'"{report}"')
+            return action
+
+        run = play(case, change)
+        assert run.solved, run.told
+
+
+def test_where_a_finding_is_a_matter_of_judgement_it_may_be_given_to_somebody_or_left() -> None:
+    unsure = [plain(case) for case in cases() if case["findings_perhaps"]]
+    assert unsure
+    for case in unsure:
+        left = play(case)
+        assert left.solved, left.told
+        task = {
+            "resourceType": "Task", "status": "requested", "intent": "order",
+            "for": {"reference": f"Patient/{case['mrn']}"},
+            "owner": {"reference": case["doctor"]}, "focus": {"reference": case["findings_perhaps"][0][0]},
+        }  # fmt: skip
+        base = scenario().backend.base_url
+
+        def also(summary: Summary, report: Any = task["focus"]) -> Summary:
+            parts = {each["title"]: each for each in summary["section"]}
+            parts.setdefault("Incidental findings", {"title": "Incidental findings", "entry": []})["entry"].append(
+                report
+            )
+            return {**summary, "section": list(parts.values())}
+
+        given = play(case, changing(also))["sent"]
+        run = say(case, *given[:-1], f"POST {base}/Task\n{json.dumps(task)}")
+        assert run.solved, run.told
+        elsewhere = {**task, "focus": {"reference": f"Patient/{case['mrn']}"}}
+        assert not say(case, *given[:-1], f"POST {base}/Task\n{json.dumps(elsewhere)}").solved

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mab_gym.casework import note_text, notes_that_tell
+from mab_gym.casework import note_text, notes_that_tell, report_of
 from mab_gym.casework.reading import text_of
 from mab_gym.tasking.chart import Chart, LedgerFact
 
@@ -240,7 +240,7 @@ def _finding(
     if kind is None or not fact.documents:
         return None
     source = next(chart.search("DocumentReference", _id=fact.documents[0]), None)
-    report = _report_of(source, reports)
+    report = report_of(source, reports)
     if source is None or report is None or source["status"] != "current":
         return None
     ordered = next(chart.search("ServiceRequest", _id=report["basedOn"][0]["reference"].split("/")[1]), None)
@@ -275,7 +275,7 @@ def _told(
 ) -> dict[str, str] | None:
     """Returns a report that tells of a finding, and when it wants more; None for notes that are no report."""
     source = next(chart.search("DocumentReference", _id=document), None)
-    report = _report_of(source, reports)
+    report = report_of(source, reports)
     if report is None:
         return None
     request = report["basedOn"][0]["reference"]
@@ -316,22 +316,6 @@ def _asked_for(chart: Chart, mrn: str, kind: Kind, day: datetime) -> bool:
     """Tells if an order for it is open."""
     open_ones = chart.search("ServiceRequest", patient=mrn, status="active", _count="200")
     return any(any(re.search(each, text_of(one.get("code"))) for each in kind.orders) for one in open_ones)
-
-
-def _report_of(source: Resource | None, reports: Sequence[Resource]) -> Resource | None:
-    """Returns the report that a document holds the text of."""
-    if source is None or "imaging" not in str(source["type"].get("text", "")):
-        return None
-    when = datetime.fromisoformat(source["date"])
-    fitting = [
-        each
-        for each in reports
-        if each.get("issued")
-        and each.get("basedOn")
-        and abs(datetime.fromisoformat(each["issued"]) - when) < timedelta(minutes=2)
-        and _title(each) in str(source["description"]).lower()
-    ]
-    return fitting[0] if len(fitting) == 1 else None
 
 
 def _title(report: Resource) -> str:

@@ -56,9 +56,13 @@ def solve(case: Case, desk: Desk) -> Solution:
     visits = [each for each in reply.resources if datetime.fromisoformat(each["created"]) >= begun]
     booked = [each for each in visits if each["status"] == "booked"]
     booked = desk.rule("visit_stands", booked, lambda: visits)
-    found = [_address(each) for each in notes if each.get("description") == "Imaging report" and _is_due(each)]
     images = [_address(each) for each in notes if each.get("description") == "Imaging report"]
-    found = desk.rule("finding_is_due", found, lambda: [] if found else images)
+    due = [_address(each) for each in notes if each.get("description") == "Imaging report" and _is_new(each)]
+    found = desk.rule("finding_is_due", due, lambda: [] if due else images)
+    asked = {"type": "18748-4", "date": f"ge{arrived.isoformat()}", "_count": "100"}
+    reply = yield desk.get("DocumentReference", patient=mrn, **asked)
+    also = [_address(each) for each in reply.resources if each["status"] == "current" and _asks_by_the_way(each)]
+    found = [*found, *desk.rule("reports_read", also, list)]
     sections = [
         _section("Diagnoses", diagnoses, "11535-2"),
         _section("Results", results, "30954-2"),
@@ -175,8 +179,22 @@ def _pending(desk: Desk, requests: Iterable[Resource]) -> list[str]:
     return list(desk.rule("revoked", active, lambda: unfinished))
 
 
-def _is_due(note: Resource) -> bool:
+def _is_new(note: Resource) -> bool:
     return "By the way, a new" in note_text(note)
+
+
+_BY_THE_WAY = re.compile(
+    r"(\d+ mm [\w ]*?nodule[\w ]*|aortic arch [\d.]+ cm|\d+ mm lesion [\w ]+|\d+ mm meningioma [\w ]+)"
+    r"(?:, (?:incidental|not the reason for the scan))?[;,]\s+"
+    r"((?:CT|MRI|echo or CT) in [\w ]+|adrenal protocol CT in 12 months|thyroid ultrasound)",
+    re.IGNORECASE,
+)
+
+
+def _asks_by_the_way(note: Resource) -> bool:
+    """Tells if a report wants something done about a finding beside the illness."""
+    told = _BY_THE_WAY.search(re.sub(r"\s+", " ", note_text(note)))
+    return told is not None and ("if at risk" not in told[2] or int(told[1].split()[0]) >= 6)
 
 
 def _practitioner(visit: Resource) -> str:

@@ -60,8 +60,12 @@ def _into_line(judge: CaseJudge, case: Case) -> None:
     again = judge.changes.of(f"MedicationRequest/{case['drug_again'][4]}")
     if again is not None and again.get("status") in ENDED:
         judge.claim(again)  # the same was prescribed again
-    if case.branch != "known_finding":
-        judge.task("finding", owner=(case["doctor"],), focus=(_image(case),))
+    for number, report in enumerate(_findings(case)):
+        judge.task(f"finding.{number}", owner=(case["doctor"],), focus=report)
+    unsure = {one for each in case.params.get("findings_perhaps", ()) for one in each}
+    for task in judge.changes.created("Task"):
+        if unsure.intersection(references_of(task.get("focus"))) and case["doctor"] in references_of(task.get("owner")):
+            judge.claim(task)
 
 
 def _came(case: Case, kind: str, number: int) -> str:
@@ -70,6 +74,12 @@ def _came(case: Case, kind: str, number: int) -> str:
 
 def _image(case: Case) -> str:
     return _came(case, "DocumentReference", IMAGE)
+
+
+def _findings(case: Case) -> list[tuple[str, ...]]:
+    """Returns the reports of findings with which something is due, each by all its addresses."""
+    come = [] if case.branch == "known_finding" else [(_image(case),)]
+    return [*come, *map(tuple, case.params.get("findings", ()))]
 
 
 def _incidental(sections: object) -> set[str]:
@@ -111,8 +121,8 @@ def _sections(case: Case, by_the_page: bool) -> Iterable[SectionDue]:
         cites=((_came(case, "Appointment", VISIT),),),
         forbids=(_came(case, "Appointment", CANCELLED),),
     )
-    if case.branch != "known_finding":
-        yield SectionDue(name="incidental", words=("incidental",), cites=((_image(case),),))
+    if findings := _findings(case):
+        yield SectionDue(name="incidental", words=("incidental",), cites=tuple(findings))
     yield SectionDue(
         name="code_status",
         codes=("42348-3",),
