@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -68,6 +69,25 @@ class Amount(NamedTuple):
         return self.dimension == other.dimension and off <= max(tolerance, 1e-6 * max(abs(self.size), abs(other.size)))
 
 
+_USUAL: Final = {
+    "g": Unit(1e-3, "[mass]"), "mg": Unit(1e-6, "[mass]"), "ug": Unit(1e-9, "[mass]"), "kg": Unit(1.0, "[mass]"),
+    "mmol": Unit(1e-3, "[substance]"), "mol": Unit(1.0, "[substance]"), "meq": Unit(1e-3, "[substance]"),
+    "eq": Unit(1.0, "[substance]"), "mL": Unit(1e-6, "[length] ** 3"), "L": Unit(1e-3, "[length] ** 3"),
+    "s": Unit(1.0, "[time]"), "min": Unit(60.0, "[time]"), "h": Unit(3600.0, "[time]"), "d": Unit(86_400.0, "[time]"),
+    "wk": Unit(604_800.0, "[time]"), "mo": Unit(2_629_800.0, "[time]"), "a": Unit(31_557_600.0, "[time]"),
+    "[iU]": Unit(1.0, "dimensionless"), "%": Unit(0.01, "dimensionless"), "/h": Unit(1 / 3600, "1 / [time]"),
+    "g/h": Unit(1e-3 / 3600, "[mass] / [time]"), "mg/h": Unit(1e-6 / 3600, "[mass] / [time]"),
+    "mg/min": Unit(1e-6 / 60, "[mass] / [time]"), "ug/min": Unit(1e-9 / 60, "[mass] / [time]"),
+    "ug/kg/min": Unit(1e-9 / 60, "1 / [time]"), "mg/kg": Unit(1e-6, "dimensionless"), "/kg": Unit(1.0, "1 / [mass]"),
+    "/kg/h": Unit(1 / 3600, "1 / [mass] / [time]"), "mL/kg": Unit(1e-6, "[length] ** 3 / [mass]"),
+    "mL/h": Unit(1e-6 / 3600, "[length] ** 3 / [time]"), "mL/min": Unit(1e-6 / 60, "[length] ** 3 / [time]"),
+    "L/min": Unit(1e-3 / 60, "[length] ** 3 / [time]"), "meq/h": Unit(1e-3 / 3600, "[substance] / [time]"),
+    "mmol/h": Unit(1e-3 / 3600, "[substance] / [time]"), "meq/L": Unit(1.0, "[substance] / [length] ** 3"),
+    "mmol/L": Unit(1.0, "[substance] / [length] ** 3"), "mg/dL": Unit(1e-2, "[mass] / [length] ** 3"),
+}  # fmt: skip
+"""Units of most orders, as pint reads them: its registry takes two seconds to make, and most processes need none."""
+
+
 @lru_cache(maxsize=4096)
 def read_unit(text: str) -> Unit | None:
     """Reads a unit from its UCUM code or from the words that people write for it; None if it is neither.
@@ -94,15 +114,25 @@ def _spoken(text: str) -> str | None:
 
 
 def _by_ucum(code: str) -> Unit | None:
-    if not code:
-        return None
+    if not code or code in _USUAL:
+        return _USUAL.get(code)
     with _one_at_a_time:
         registry = _registry()
         try:
-            quantity = registry.from_ucum(code).to_base_units()
-            return Unit(float(quantity.magnitude), str(quantity.dimensionality))
+            # UCUM reads from left to right; ucumvert takes "/kg/h" for one over "kg/h", but not with a 1 before it.
+            quantity = registry.from_ucum(f"1{code}" if code.startswith("/") else code).to_base_units()
+            return Unit(float(quantity.magnitude), _dimension(quantity.dimensionality))
         except Exception:  # the parser may raise anything for texts that are not UCUM
             return None
+
+
+def _dimension(powers: Mapping[str, float]) -> str:
+    """Returns a dimension in words, always in the same order: pint's own words have that of the code it read first."""
+    if not powers:
+        return "dimensionless"
+    parts = {name: name if abs(power) == 1 else f"{name} ** {abs(power):g}" for name, power in sorted(powers.items())}
+    over = " * ".join(part for name, part in parts.items() if powers[name] > 0) or "1"
+    return " / ".join([over, *(part for name, part in parts.items() if powers[name] < 0)])
 
 
 _one_at_a_time = threading.Lock()
@@ -111,7 +141,7 @@ _one_at_a_time = threading.Lock()
 
 @lru_cache(maxsize=1)
 def _registry() -> Any:
-    from ucumvert import PintUcumRegistry  # noqa: PLC0415 - takes half a second, so only if an order is judged
+    from ucumvert import PintUcumRegistry  # noqa: PLC0415 - takes two seconds, so only if a unit is an unusual one
 
     return PintUcumRegistry()
 

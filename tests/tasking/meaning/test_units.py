@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
+from mab_gym.tasking.meaning import units
 from mab_gym.tasking.meaning.units import UCUM, Amount, Unit, amount, hours, number, read_unit
+from tests.processes import PATIENCE
 
 SAME = [
     ("g", 1, "mg", 1000), ("gm", 1, "g", 1), ("grams", 2, "milligrams", 2000), ("mcg", 1000, "mg", 1),
@@ -54,6 +59,7 @@ WORDS: list[tuple[str, float, str]] = [
     ("percent|%", 0.01, "dimensionless"),
     ("mg/h|mg/hr|milligrams per hour|mg  PER  hour|mg / h|mg/hour", 1e-6 / 3600, "[mass] / [time]"),
     ("meq/h|mEq/hr|mmol per hour", 1e-3 / 3600, "[substance] / [time]"),
+    ("units/kg/h|unit/kg/hr|units/hour/kg|{unit}/h/kg", 1 / 3600, "1 / [mass] / [time]"),
     ("ml/h|mL/hr|cc per hour", 1e-6 / 3600, "[length] ** 3 / [time]"),
     ("mg.|mg | mg|mg{active}|mg{of drug}", 1e-6, "[mass]"),
 ]  # fmt: skip
@@ -145,3 +151,19 @@ def test_a_unit_is_its_size_and_its_dimension() -> None:
 )
 def test_numbers(value: object, read: float | None) -> None:
     assert number(value) == read
+
+
+@pytest.mark.parametrize("code", units._USUAL)
+def test_usual_units_are_as_pint_reads_them(code: str) -> None:
+    quantity = units._registry().from_ucum(f"1{code}" if code.startswith("/") else code).to_base_units()
+    usual = units._USUAL[code]
+    assert usual.factor == pytest.approx(float(quantity.magnitude), rel=1e-12)
+    assert usual.dimension == units._dimension(quantity.dimensionality)
+
+
+def test_usual_units_need_no_registry() -> None:
+    code = "from mab_gym.tasking.meaning.units import amount; amount(20, 'mEq/hr'), amount(5, 'units'), amount(1, 'g')"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; import sys; sys.exit('pint' in sys.modules)"], check=False, timeout=PATIENCE
+    )
+    assert done.returncode == 0
