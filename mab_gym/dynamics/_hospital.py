@@ -68,7 +68,7 @@ class Hospital:
         self._number = 0
         self._of_order: dict[str, int] = {}
         self._kept = 0
-        self.told.truth[0] = dict(course.body.truth())
+        self.told.truth[0] = course.body.truth()
 
     # --- time ------------------------------------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ class Hospital:
             events = body.advance(step)
             self.minute += step
             if events or self.minute % SAMPLED == 0:
-                truth[self.minute] = dict(body.truth())
+                truth[self.minute] = body.truth()
             if events:
                 self.happened(events)
 
@@ -118,7 +118,7 @@ class Hospital:
             self.told.events.append(event._replace(minute=min(event.minute, self.minute)))
             self.at(self.minute + _PAGED_AFTER, self.page, event.text, ())
         if events:
-            self.told.truth[self.minute] = dict(self.course.body.truth())
+            self.told.truth[self.minute] = self.course.body.truth()
 
     def chance(self, *about: object) -> float:
         """Returns a number from 0 to below 1 for this case."""

@@ -7,12 +7,13 @@ A family whose folder holds ``course.py`` has a clock. Its ``begin(case, chart)`
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from mab_gym.backends import RecordSession
+from mab_gym.tasking._samples import Samples
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
 
@@ -180,7 +181,7 @@ class StayRecord:
     minute: int = 0
     finished: bool = False
     left: int | None = None
-    truth: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    truth: Samples = field(default_factory=Samples)
     events: list[StayEvent] = field(default_factory=list)
     given: list[Given] = field(default_factory=list)
     results: list[Issued] = field(default_factory=list)
@@ -199,9 +200,9 @@ class StayRecord:
 
     def series(self, name: str, since: int = 0, until: int | None = None) -> Iterator[tuple[int, float]]:
         """Yields minute and true value of an observable, of the minutes from ``since`` to ``until`` (both included)."""
-        for minute, values in self.truth.items():
-            if minute >= since and (until is None or minute <= until) and name in values:
-                yield minute, values[name]
+        for minute, value in self.truth.series(name):
+            if minute >= since and (until is None or minute <= until):
+                yield minute, value
 
     def in_range(self, name: str, low: float, high: float, since: int = 0, until: int | None = None) -> float:
         """Returns the share of the time, 0 to 1, in which an observable was in a range (both ends included).
