@@ -147,3 +147,22 @@ def test_every_careful_reading_of_the_baseline_is_right_where_it_leads_to_one_st
     for value, right in ((1.05, True), (1.16, True), (0.95, True), (1.4, False)):
         run = play(plain(case), lambda action, told=value: action.replace("FINISH([1.05,", f"FINISH([{told},"))  # type: ignore[misc]
         assert run.solved == right, run.told
+
+
+def test_a_laxative_may_be_held_where_stools_are_loose_and_only_there() -> None:
+    judged: set[bool] = set()
+    chart = scenario().chart
+    for case in map(plain, family("kidney_injury").cases):
+        orders = chart.search("MedicationRequest", patient=case["mrn"], status="active", _count="300")
+        here = [each for each in orders if "inpatient" in str(each.get("category"))]
+        laxative = next((each["id"] for each in here if "enna" in str(each["medicationCodeableConcept"])), None)
+        if laxative is None or case["stools"] in judged:
+            continue
+        judged.add(case["stools"])
+        hold = Patch(
+            f"{scenario().backend.base_url}/MedicationRequest/{laxative}",
+            json.dumps([{"op": "replace", "path": "/status", "value": "on-hold"}]),
+        )
+        run = say(case, *play(case)["sent"][:-1], render(hold), play(case)["sent"][-1])
+        assert run.solved == case["stools"], run.told
+    assert judged == {True, False}

@@ -2,7 +2,8 @@
 
 The page is CLN-210: KDIGO, Kidney Int Suppl 2012;2:1 for stages and what is stopped; whom to ask is the hospital's own.
 Enoxaparin may become heparin (CLN-210) or 30 mg once a day (MED-111 and its label). What careful physicians do in
-either way is not judged: ACE inhibitors and ARBs with a good pressure, enoxaparin in stage 1, fluids, further tests.
+either way is not judged: ACE inhibitors and ARBs with a good pressure, enoxaparin in stage 1, fluids, further tests,
+and laxatives of somebody with loose stools.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ _ULTRASOUND = TestDue(
     ),
 )
 _NEPHROLOGY = TestDue(words=("nephrolog", "renal (consult|service)", "kidney (consult|service)"))
+_LAXATIVES = ("senna", "sennoside", "docusate", "bisacodyl", "polyethylene glycol", "lactulose", "magnesium hydroxide")
 _FLUIDS = ("sodium chloride", "lactated ringer", "ringer", "plasma-lyte", "albumin")
 
 
@@ -170,6 +172,8 @@ def _asked(judge: CaseJudge, due: TestDue) -> list[Written]:
 
 def _drugs(judge: CaseJudge, case: Case, order: str) -> None:
     """Judges the orders of the stay."""
+    if case["stools"]:
+        judge.claim(*(each for each in judge.changes.updated("MedicationRequest") if _is_ended_laxative(each)))
     if case["stage"] == 0:
         going_on = [order, *case["always"], *case["angiotensin"], *case["enoxaparin"]]
         changed = [each for each in going_on if judge.changes.of(each) is not None]
@@ -193,6 +197,11 @@ def _is_for(due: TestDue, request: Written, judge: CaseJudge) -> bool:
     """Tells if a request is for a test in its time, or again and again from now on."""
     again = request.get("occurrenceTiming") is not None and due.names(request.resource or {})
     return again or not due.problems(request.resource or {}, judge.now)
+
+
+def _is_ended_laxative(written: Written) -> bool:
+    said = concept_text((written.before or {}).get("medicationCodeableConcept"))
+    return any(word in said for word in _LAXATIVES) and written.get("status") in _ENDED
 
 
 def _is_fluid(written: Written) -> bool:
