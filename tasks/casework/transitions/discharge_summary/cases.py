@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from mab_gym.casework import flagged
 from mab_gym.tasking.chart import Chart
 
+from .findings import stay_findings
 from .people import Person, person
 
 BRANCHES = {"finding": 10, "known_finding": 8, "dropped_plan": 12}
@@ -42,9 +43,16 @@ FINDINGS: Final = (
 )
 
 
-@flagged("complex", "confidential", after=(5, 11))
 def draw(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
-    """Draws a person who goes home, and how the drugs are changed."""
+    """Draws a person who goes home, and how the drugs are changed; reports of the stay tell what else is due."""
+    drawn = _person(chart, rng, branch)
+    if drawn is None:
+        return None
+    return {**drawn, **stay_findings(chart, drawn["mrn"], datetime.fromisoformat(drawn["arrived"]))}
+
+
+@flagged("complex", "confidential", after=(5, 11))
+def _person(chart: Chart, rng: random.Random, branch: str) -> Mapping[str, Any] | None:
     found = [mrn for mrn in chart.profiles() if person(chart, mrn) is not None]
     for _ in range(_TRIES if found else 0):
         one = person(chart, rng.choice(found))

@@ -1,7 +1,8 @@
 """Incidental findings that the hospital's own reports of a stay tell of, beside the one that a case brings.
 
-A report says itself that something is due. Nodules below 6 mm, of which it says "if at risk": MacMahon H et al.
-(Fleischner Society), Radiology 2017;284:228 leave the CT open, so that both are right.
+A report says itself that something is due. Where it wants a CT "if at risk", the CT is due for somebody who has smoked,
+of a nodule of 6 mm or more. For others MacMahon H et al. (Fleischner Society), Radiology 2017;284:228 want one from
+6 mm on and the report does not, so that both are right.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from mab_gym.casework import note_text, report_of
+from mab_gym.casework.reading import text_of
 from mab_gym.tasking.chart import Chart
 
 _SMALL_MM: Final = 6
 _IMAGING: Final = "18748-4"
+_SMOKING: Final = "72166-2"
 _ASKS: Final = re.compile(
     r"nodule|indeterminate|aneurysm|meningioma|adenoma|\b(?:cyst|lesion) (?:of|in)\b"
     r"|\b(?:ct|mri|echo|ultrasound|views)\b[^.]{0,40}\b(?:in|after|asked|suggested|advised|recommended)\b",
@@ -48,10 +51,17 @@ def stay_findings(chart: Chart, mrn: str, arrived: datetime) -> dict[str, list[l
             continue
         report = report_of(note, reports)
         addresses = [f"DocumentReference/{note['id']}", *([f"DiagnosticReport/{report['id']}"] if report else [])]
-        found["findings" if says is not None and _is_due(says) else "findings_perhaps"].append(addresses)
+        found["findings" if says is not None and _is_due(chart, mrn, says) else "findings_perhaps"].append(addresses)
     return found
 
 
-def _is_due(says: Mapping[str, Any]) -> bool:
+def _is_due(chart: Chart, mrn: str, says: Mapping[str, Any]) -> bool:
     """Tells if a report leaves no doubt that something is due."""
-    return "if at risk" not in str(says["due"]) or float(says["mm"]) >= _SMALL_MM
+    return "if at risk" not in str(says["due"]) or (float(says["mm"]) >= _SMALL_MM and _has_smoked(chart, mrn))
+
+
+def _has_smoked(chart: Chart, mrn: str) -> bool:
+    """Tells if the chart says that a person smokes or has smoked."""
+    found = chart.search("Observation", patient=mrn, code=_SMOKING, _count="50")
+    answers = [text_of(each.get("valueCodeableConcept")) for each in found]
+    return any("smoke" in each and "never" not in each for each in answers)

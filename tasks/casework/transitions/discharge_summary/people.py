@@ -11,8 +11,6 @@ from mab_gym.cohort.hospital._catalogue import DRUGS
 from mab_gym.dynamics.inpatients import inpatient
 from mab_gym.tasking.chart import Chart
 
-from .findings import stay_findings
-
 ANALYTES: Final = {"creatinine": "2160-0", "hemoglobin": "718-7", "potassium": "2823-3"}
 _LOW, _HIGH = 3.5, 5.0
 _CALM: Final = frozenset({
@@ -122,7 +120,6 @@ def _look(chart: Chart, mrn: str) -> Person | None:
         "old_codes": [each["id"] for each in codes if each["status"] != "active"],
         "allergies": [each["id"] for each in active],
         "no_allergies": [each["id"] for each in allergies if each not in active],
-        **stay_findings(chart, mrn, arrived),
     }
     return Person(params, drugs, frozenset(names | classes), results[1])
 
