@@ -166,3 +166,11 @@ def test_a_laxative_may_be_held_where_stools_are_loose_and_only_there() -> None:
         run = say(case, *play(case)["sent"][:-1], render(hold), play(case)["sent"][-1])
         assert run.solved == case["stools"], run.told
     assert judged == {True, False}
+
+
+def test_three_months_may_be_counted_by_the_calendar() -> None:
+    """On November 12 a result of the afternoon of August 12 is 92 days old, and of the last three months."""
+    case = family("kidney_injury").cases[12]
+    for baseline, right in ((0.98, True), (case["baseline"], True), (0.96, False)):
+        run = play(case, lambda action, value=baseline: f"FINISH([{value}, 1])" if "FINISH" in action else action)  # type: ignore[misc]
+        assert run.solved == right, run.told

@@ -29,6 +29,9 @@ ORDERS = (
 """Orders that a colleague may have written."""
 MOST_RISE = 1.8
 """mg/dL that creatinine rises at most from the last one, which may be a day old."""
+_LONGEST, _LEAST = 93, 0.95
+"""Days of the longest three months, and the share of the baseline that a value of more than 90 days has at least, so
+that no way of counting months leads to another stage."""
 _NOT_FOR = (
     "vancomycin", "cefepime", "piperacillin", "meropenem", "levofloxacin", "ciprofloxacin", "sulfamethoxazole",
     "cefazolin", "furosemide", "torsemide", "bumetanide", "hydrochlorothiazide", "chlorthalidone", "spironolactone",
@@ -100,6 +103,9 @@ def _look(chart: Chart, mrn: str) -> dict[str, Any] | None:
     if any(word in problems(chart, mrn) for word in _ILL):
         return None
     values = [each.value for each in chart.readings(mrn, CREATININE, chart.now - timedelta(days=90))]
+    more = [each.value for each in chart.readings(mrn, CREATININE, chart.now - timedelta(days=_LONGEST))]
+    if min(more, default=0.0) < _LEAST * min(values, default=0.0):
+        return None
     recent = [each.value for each in chart.readings(mrn, CREATININE, chart.now - timedelta(hours=46))]
     if not recent or egfr(latest.value, person) < 50 or max(recent) > min(values) + 0.25:
         return None

@@ -8,6 +8,7 @@ and laxatives of somebody with loose stools.
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from statistics import median
@@ -106,7 +107,7 @@ def _baselines(case: Case, chart: Chart) -> Mapping[float, tuple[str, ...]]:
 
     The lowest of three months is right, as the page has it. So is, by KDIGO's own words on a value from before the
     illness, the lowest without the first day of this stay, or from before the stay: in the three months, else the
-    median of twelve. All of them lead to one stage.
+    median of twelve. Three months are 90 days or go by the calendar. All of them lead to one stage.
     """
     since = f"ge{(chart.now - timedelta(days=365)).isoformat()}"
     found = chart.search("Observation", patient=case["mrn"], code=CREATININE, date=since, _count="500")
@@ -115,17 +116,25 @@ def _baselines(case: Case, chart: Chart) -> Mapping[float, tuple[str, ...]]:
     stay = next(chart.search("Encounter", _id=case["encounter"].partition("/")[2]))
     begun = datetime.fromisoformat(stay["period"]["start"])
     first, last = begun - timedelta(hours=12), begun + timedelta(hours=12)
-    recent = [(at, each) for at, each in year if at >= chart.now - timedelta(days=90)]
-    before = [each for at, each in recent if at < first]
     right: dict[float, tuple[str, ...]] = {}
-    for value, some in (
-        _lowest([each for _, each in recent]),
-        _lowest([each for at, each in recent if not first <= at <= last]),
-        _lowest(before) if before else _median([each for at, each in year if at < first]),
-    ):
-        if value is not None and (value == case["baseline"] or stage_of(case, value) == case["stage"]):
-            right.setdefault(value, tuple(f"Observation/{each['id']}" for each in some))
+    for quarter in (chart.now - timedelta(days=90), _three_months_before(chart.now)):
+        recent = [(at, each) for at, each in year if at >= quarter]
+        before = [each for at, each in recent if at < first]
+        for value, some in (
+            _lowest([each for _, each in recent]),
+            _lowest([each for at, each in recent if not first <= at <= last]),
+            _lowest(before) if before else _median([each for at, each in year if at < first]),
+        ):
+            if value is not None and (value == case["baseline"] or stage_of(case, value) == case["stage"]):
+                right.setdefault(value, tuple(f"Observation/{each['id']}" for each in some))
     return right
+
+
+def _three_months_before(now: datetime) -> datetime:
+    """Returns the beginning of the same day three months ago, or of that month's last one."""
+    year, month = divmod(now.year * 12 + now.month - 1 - 3, 12)
+    day = min(now.day, monthrange(year, month + 1)[1])
+    return datetime(year, month + 1, day, tzinfo=now.tzinfo)
 
 
 def _value(result: Mapping[str, Any]) -> float:
