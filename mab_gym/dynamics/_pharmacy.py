@@ -118,6 +118,8 @@ class Pharmacy:
         wait = URGENT_DOSE if read.urgent or before is not None else FIRST_DOSE if by_agent else 0
         for place, each in enumerate(read.instructions):
             first = regimen.next[place] if place in kept else self._first(regimen, each, wait, by_agent)
+            if first is not None and before is not None and place not in kept:
+                first = max(first, self._not_before(before, regimen, each))
             if each.plan.within is not None and place not in kept:
                 regimen.ends[place] = (first or hospital.minute) + each.plan.within
             if first is None or (each.as_needed and each.window is None):
@@ -154,6 +156,17 @@ class Pharmacy:
         if before.running or not regimen.running:
             self._stop(before, "the order was changed", others=bool(regimen.running))
         return same
+
+    def _not_before(self, before: _Regimen, regimen: _Regimen, each: Instruction) -> int:
+        """Returns the minute before which a changed instruction gives nothing: a dose is not doubled by another amount.
+
+        An urgent order and one that says its beginning give at once, and so do infusions.
+        """
+        now, interval = regimen.prescription, each.plan.interval
+        at_once = now.urgent or each.plan.start is not None or each.minutes == CONTINUOUS or each.as_needed
+        if at_once or interval is None or before.given < 0 or before.prescription.drug is not now.drug:
+            return 0
+        return before.given + interval
 
     def _first(self, regimen: _Regimen, each: Instruction, wait: int, by_agent: bool) -> int | None:
         """Returns the minute of the first dose of an instruction; None if there is none."""

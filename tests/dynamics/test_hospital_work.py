@@ -263,6 +263,25 @@ def test_a_rate_is_changed_without_a_gap_and_a_bolus_is_not_repeated() -> None:
     assert ward.told.orders[-1].what == "changed"
 
 
+@pytest.mark.parametrize(
+    ("more", "hours", "given"),
+    [
+        ({}, 6, [(31, 20), (391, 40), (751, 40)]),
+        ({}, 4, [(31, 20), (271, 40), (511, 40), (751, 40)]),
+        ({"priority": "stat"}, 6, [(31, 20), (132, 40), (492, 40)]),
+    ],
+)
+def test_another_dose_is_given_when_the_next_one_is_due(more: Any, hours: int, given: Any) -> None:
+    """Who lessens an order an hour after its dose does not double that one; an urgent order is given at once."""
+    ward = Ward()
+    order = ward.post(drug("potassium chloride", dosage(20, timing=every(6))))
+    ward.wait(2, "h")
+    changed = drug("potassium chloride", dosage(40, timing=every(hours)), **more)
+    assert ward.ask("PUT", order, {**changed, "id": order.split("/")[1]}).status == 200
+    ward.wait(11, "h")
+    assert [(minute, amount) for minute, amount, _ in doses(ward)] == given
+
+
 def test_a_new_order_takes_the_place_of_the_one_that_it_names() -> None:
     ward = Ward()
     old = ward.post(drug("potassium chloride", INFUSION))
