@@ -44,15 +44,14 @@ SLOW = (
 )  # fmt: skip
 """Tests that take longest: begun first where there are several workers, so that nobody waits for them in the end."""
 REPEATING = (
-    *GOLD, "tests/casework/test_validation.py", "tests/cohort/hospital/test_epidemiology.py",
-    "tests/contract/test_beyond.py", "tests/contract/test_casework_over_http.py",
-    "tests/contract/test_gold.py", "tests/contract/test_rewritings.py", "tests/docs/test_examples.py",
-    "tests/docs/test_site.py", "tests/evaluation/test_runs.py", "tests/fhir/test_scenarios.py",
+    "tests/casework/test_families.py", "tests/casework/test_flags.py", "tests/casework/test_validation.py",
+    "tests/cohort/hospital/test_epidemiology.py", "tests/contract/test_beyond.py",
+    "tests/contract/test_casework_over_http.py", "tests/contract/test_gold.py",
+    "tests/contract/test_rewritings.py", "tests/docs/test_examples.py", "tests/docs/test_site.py",
     "tests/tasking/test_hospital_families.py", "tests/test_bench_worst.py", "tests/test_fuzz.py",
     "tests/test_splits.py", "tests/test_threads.py", "tests/test_variants.py", "tests/test_wheel.py",
 )  # fmt: skip
-"""Long tests that coverage does not measure. All together run one branch in three hundred that no other test runs, and
-measuring them took CI five minutes."""
+"""Long tests that coverage does not measure: hardly a branch is theirs alone, in processes that they start, too."""
 
 
 def share_of(item_id: str) -> str:
