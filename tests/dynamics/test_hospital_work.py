@@ -272,7 +272,7 @@ def test_a_rate_is_changed_without_a_gap_and_a_bolus_is_not_repeated() -> None:
     ],
 )
 def test_another_dose_is_given_when_the_next_one_is_due(more: Any, hours: int, given: Any) -> None:
-    """Who lessens an order an hour after its dose does not double that one; an urgent order is given at once."""
+    """A changed dose comes an interval after the last one, so that nothing is doubled; an urgent one comes at once."""
     ward = Ward()
     order = ward.post(drug("potassium chloride", dosage(20, timing=every(6))))
     ward.wait(2, "h")

@@ -114,8 +114,12 @@ def _spoken(text: str) -> str | None:
 
 
 def _by_ucum(code: str) -> Unit | None:
-    if not code or code in _USUAL:
-        return _USUAL.get(code)
+    if not code:
+        return None
+    return _USUAL.get(code) or _by_pint(code)
+
+
+def _by_pint(code: str) -> Unit | None:
     with _one_at_a_time:
         registry = _registry()
         try:

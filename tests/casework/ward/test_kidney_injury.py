@@ -163,7 +163,8 @@ def test_a_laxative_may_be_held_where_stools_are_loose_and_only_there() -> None:
             f"{scenario().backend.base_url}/MedicationRequest/{laxative}",
             json.dumps([{"op": "replace", "path": "/status", "value": "on-hold"}]),
         )
-        run = say(case, *play(case)["sent"][:-1], render(hold), play(case)["sent"][-1])
+        *work, finish = play(case)["sent"]
+        run = say(case, *work, render(hold), finish)
         assert run.solved == case["stools"], run.told
     assert judged == {True, False}
 
