@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ __all__ = [
     "listed",
     "member",
     "moment_of",
+    "months_after",
     "number",
     "patient_of",
     "quantity_of",
@@ -159,3 +161,10 @@ def day_of(written: Any, now: datetime) -> datetime | None:
         except (ValueError, OverflowError):
             return None
     return moment_of(written)
+
+
+def months_after(day: date, months: int) -> date:
+    """Returns the day some months later, or earlier; the last of the month where it has no such day."""
+    place = day.year * 12 + day.month - 1 + months
+    year, month = place // 12, place % 12 + 1
+    return date(year, month, min(day.day, monthrange(year, month)[1]))

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from mab_gym.casework import notes_that_tell
+from mab_gym.casework.reading import months_after
 from mab_gym.tasking.chart import Chart
 
 from .protocol import (
@@ -25,7 +26,6 @@ from .protocol import (
     UNLISTED,
     Entry,
     class_of,
-    months_after,
     never,
     unlisted,
 )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Final
 
-__all__ = ["BRIDGE_DAYS", "CLASSES", "NEVER", "Entry", "class_of", "months_after", "never", "unlisted"]
+__all__ = ["BRIDGE_DAYS", "CLASSES", "NEVER", "Entry", "class_of", "never", "unlisted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +67,6 @@ def class_of(drug: str) -> str | None:
 def never(drug: str) -> bool:
     """Tells if the page never leaves a drug to the protocol."""
     return any(word in drug for word in NEVER)
-
-
-def months_after(day: date, months: int) -> date:
-    """Returns the day some months later; the last of the month where it has no such day."""
-    place = day.year * 12 + day.month - 1 + months
-    year, month = place // 12, place % 12 + 1
-    last = (date(year + month // 12, month % 12 + 1, 1) - date(year, month, 1)).days
-    return date(year, month, min(day.day, last))
 
 
 UNLISTED: Final = (

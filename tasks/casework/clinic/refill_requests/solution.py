@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from mab_gym.casework import heeding_flags, note_text
+from mab_gym.casework.reading import months_after
 from mab_gym.dynamics.inpatients import handbook_page
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.solving import Desk, Reply, Solution
@@ -20,7 +21,6 @@ from .protocol import (
     PULSE,
     SYSTOLIC,
     class_of,
-    months_after,
     never,
 )
 

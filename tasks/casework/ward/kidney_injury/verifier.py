@@ -8,14 +8,13 @@ and laxatives of somebody with loose stools.
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from statistics import median
 from typing import Any
 
 from mab_gym.casework import CaseJudge, DocumentDue, DrugDue, TestDue, Written, arrival_id, read_drug_order
-from mab_gym.casework.reading import concept_text
+from mab_gym.casework.reading import concept_text, months_after
 from mab_gym.dynamics.inpatients import CREATININE
 from mab_gym.tasking.case import Case
 from mab_gym.tasking.chart import Chart
@@ -117,7 +116,8 @@ def _baselines(case: Case, chart: Chart) -> Mapping[float, tuple[str, ...]]:
     begun = datetime.fromisoformat(stay["period"]["start"])
     first, last = begun - timedelta(hours=12), begun + timedelta(hours=12)
     right: dict[float, tuple[str, ...]] = {}
-    for quarter in (chart.now - timedelta(days=90), _three_months_before(chart.now)):
+    day = datetime.combine(months_after(chart.now.date(), -3), time(), chart.now.tzinfo)
+    for quarter in (chart.now - timedelta(days=90), day):
         recent = [(at, each) for at, each in year if at >= quarter]
         before = [each for at, each in recent if at < first]
         for value, some in (
@@ -128,13 +128,6 @@ def _baselines(case: Case, chart: Chart) -> Mapping[float, tuple[str, ...]]:
             if value is not None and (value == case["baseline"] or stage_of(case, value) == case["stage"]):
                 right.setdefault(value, tuple(f"Observation/{each['id']}" for each in some))
     return right
-
-
-def _three_months_before(now: datetime) -> datetime:
-    """Returns the beginning of the same day three months ago, or of that month's last one."""
-    year, month = divmod(now.year * 12 + now.month - 1 - 3, 12)
-    day = min(now.day, monthrange(year, month + 1)[1])
-    return datetime(year, month + 1, day, tzinfo=now.tzinfo)
 
 
 def _value(result: Mapping[str, Any]) -> float:
